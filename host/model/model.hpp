@@ -1,0 +1,72 @@
+// A concurrency model: what becomes of an accepted connection. One object per worker, made in the
+// worker after its handler; used on the worker's main thread only. Accepting, the limit on
+// connections, the drain and its deadline are the worker's (serve/), the same for all models.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "serve/listener_settings.hpp"
+#include "serve/session_context.hpp"
+
+namespace berth {
+
+class EventLoop;
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  // Starts a session on an accepted connection. Where that fails (no process, no thread, no
+  // memory) the connection is closed with a line in the log, and service goes on.
+  virtual void start(AcceptedConnection connection) = 0;
+
+  // Sessions started and not yet over, crashed ones included until they are known to be gone.
+  [[nodiscard]] virtual std::size_t sessions() const = 0;
+
+  // Tells every session that a drain has begun; reads marked `ends_on_stop` end.
+  virtual void begin_drain() = 0;
+
+  // The drain's deadline: ends what is pending on every connection with ECANCELED.
+  virtual void cancel_sessions() = 0;
+
+  // What is still there a moment after cancel_sessions(): ended without asking. Models whose
+  // sessions live in the worker's own process leave it to the end of that process.
+  virtual void kill_sessions() {}
+};
+
+// What a model needs of its worker; all of it outlives the model.
+struct ModelContext {
+  EventLoop& loop;
+  SessionContext& sessions;
+};
+
+// A row of the table of models.
+struct ModelRow {
+  std::string_view name;
+  // For `berth models` and its readers, a phrase each.
+  std::string_view summary;
+  std::string_view isolates;
+  std::string_view shares;
+  std::string_view costs;
+  std::string_view choose;
+
+  // The sockets of this model's connections: non-blocking, or left to block.
+  bool blocking_sockets;
+  // The loop that the worker's main thread turns.
+  std::unique_ptr<EventLoop> (*make_loop)();
+  std::unique_ptr<Model> (*make)(ModelContext context);
+  // Why these settings cannot be served under this model, with the remedy; nothing if they can.
+  std::optional<std::string> (*objection)(const ListenerSettings& settings);
+};
+
+// Every model, in the order in which `berth models` shows them.
+[[nodiscard]] std::span<const ModelRow* const> model_table();
+// The row of that name, or null.
+[[nodiscard]] const ModelRow* find_model(std::string_view name);
+
+}  // namespace berth

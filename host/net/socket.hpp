@@ -1,0 +1,21 @@
+// Sockets made the way this host needs them. All are close-on-exec.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+#include "net/address.hpp"
+
+namespace berth {
+
+// A bound and listening TCP socket, non-blocking itself. What accepted sockets inherit is set here
+// once: TCP_NODELAY. `[::]` takes IPv6 alone, so that `0.0.0.0` can stand beside it. The error
+// names the address, the system's words and the remedy (a port under 1024, a port in use).
+[[nodiscard]] Result<Fd> listen_on(const SocketAddress& address, int backlog);
+
+// Where a bound socket really listens (port 0 replaced by the port it got).
+[[nodiscard]] SocketAddress local_address(int socket);
+
+// The kernel's upper bound for a backlog (net.core.somaxconn); it cuts longer ones silently.
+[[nodiscard]] int longest_backlog();
+
+}  // namespace berth
