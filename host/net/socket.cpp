@@ -1,0 +1,81 @@
+#include "net/socket.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <fstream>
+#include <string>
+
+namespace berth {
+
+namespace {
+
+// What a person can do about a socket that could not be made, bound or listened on; "" where only
+// the system's words are known.
+std::string remedy(const SocketAddress& address, int errno_value) {
+  const std::string port = std::to_string(address.port());
+  switch (errno_value) {
+    case EACCES:
+      return address.port() < 1024 ? " (ports under 1024 need root or CAP_NET_BIND_SERVICE)"
+                                   : " (a security policy of this machine forbids it)";
+    case EADDRINUSE:
+      return " (another program listens there: ss -ltnp 'sport = :" + port + "' names it)";
+    case EADDRNOTAVAIL:
+      return " (this machine has no such address: ip address lists those it has)";
+    case EAFNOSUPPORT:
+      return address.family() == AF_INET6 ? " (this machine has no IPv6: use an IPv4 address)" : "";
+    case EMFILE:
+      return " (too many descriptors in this process: raise ulimit -n)";
+    default:
+      return "";
+  }
+}
+
+Error failed(const char* what, const SocketAddress& address, int errno_value) {
+  Error error =
+      system_error(std::string("cannot ") + what + " tcp://" + address.text(), errno_value);
+  error.message += remedy(address, errno_value);
+  return error;
+}
+
+bool set_option(const Fd& socket, int level, int option) {
+  const int on = 1;
+  return setsockopt(socket.get(), level, option, &on, sizeof on) == 0;
+}
+
+}  // namespace
+
+Result<Fd> listen_on(const SocketAddress& address, int backlog) {
+  Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return failed("make a socket for", address, errno);
+  // SO_REUSEADDR: connections of a former run that linger in TIME_WAIT must not keep this one out.
+  if (!set_option(socket, SOL_SOCKET, SO_REUSEADDR) ||
+      !set_option(socket, IPPROTO_TCP, TCP_NODELAY) ||
+      (address.family() == AF_INET6 && !set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY))) {
+    return failed("set up a socket for", address, errno);
+  }
+  if (bind(socket.get(), address.get(), address.size()) != 0) {
+    return failed("bind", address, errno);
+  }
+  // With SO_REUSEADDR two sockets can be bound to one address; it is listen that tells the second.
+  if (listen(socket.get(), backlog) != 0) return failed("listen on", address, errno);
+  return socket;
+}
+
+SocketAddress local_address(int socket) {
+  sockaddr_in6 address{};
+  socklen_t length = sizeof address;
+  auto* any = reinterpret_cast<sockaddr*>(&address);
+  if (getsockname(socket, any, &length) != 0) return {};
+  return {any, length};
+}
+
+int longest_backlog() {
+  int longest = 0;
+  std::ifstream("/proc/sys/net/core/somaxconn") >> longest;
+  // Without /proc: the kernel's own default since Linux 5.4.
+  return longest > 0 ? longest : 4096;
+}
+
+}  // namespace berth

@@ -1,0 +1,125 @@
+#include "net/socket.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <fstream>
+#include <string>
+
+namespace {
+
+using berth::Fd;
+using berth::listen_on;
+using berth::local_address;
+using berth::Scheme;
+using berth::SocketAddress;
+
+SocketAddress numeric(const std::string& host, std::uint16_t port) {
+  return berth::resolve({Scheme::tcp, host, port}).value()[0];
+}
+
+int option(int socket, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  REQUIRE(getsockopt(socket, level, name, &value, &length) == 0);
+  return value;
+}
+
+TEST_CASE("a listening socket is non-blocking, close-on-exec, and knows its port") {
+  const auto socket = listen_on(numeric("127.0.0.1", 0), 16);
+  REQUIRE(socket);
+  const int number = socket.value().get();
+  CHECK((fcntl(number, F_GETFL) & O_NONBLOCK) != 0);
+  CHECK((fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(option(number, SOL_SOCKET, SO_ACCEPTCONN) == 1);
+  CHECK(local_address(number).port() != 0);
+  CHECK(local_address(number).text().starts_with("127.0.0.1:"));
+}
+
+TEST_CASE("accepted sockets send small replies at once") {
+  const auto listening = listen_on(numeric("127.0.0.1", 0), 16);
+  REQUIRE(listening);
+  const Fd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address = local_address(listening.value().get());
+  REQUIRE(connect(client.get(), address.get(), address.size()) == 0);
+  const Fd accepted(accept4(listening.value().get(), nullptr, nullptr, SOCK_CLOEXEC));
+  REQUIRE(accepted);
+  CHECK(option(accepted.get(), IPPROTO_TCP, TCP_NODELAY) == 1);
+}
+
+TEST_CASE("a port in use is told with the command that names its user") {
+  const auto first = listen_on(numeric("127.0.0.1", 0), 16);
+  REQUIRE(first);
+  const std::uint16_t port = local_address(first.value().get()).port();
+  const auto second = listen_on(numeric("127.0.0.1", port), 16);
+  REQUIRE_FALSE(second);
+  const std::string number = std::to_string(port);
+  CHECK(second.error().message == "cannot bind tcp://127.0.0.1:" + number +
+                                      ": Address already in use (another program listens there: "
+                                      "ss -ltnp 'sport = :" +
+                                      number + "' names it)");
+}
+
+TEST_CASE("an address of another machine is told as such") {
+  // 192.0.2.0/24 is kept for documentation (RFC 5737): no machine has it.
+  const auto socket = listen_on(numeric("192.0.2.1", 0), 16);
+  REQUIRE_FALSE(socket);
+  CHECK(socket.error().message ==
+        "cannot bind tcp://192.0.2.1:0: Cannot assign requested address (this machine has no such "
+        "address: ip address lists those it has)");
+}
+
+// What `listen_on` says to someone who is not root, asked in a process that can give root up.
+std::string error_without_root(const SocketAddress& address) {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) _exit(1);
+    const auto socket = listen_on(address, 16);
+    const std::string said = socket ? "no error" : socket.error().message;
+    _exit(write(writer.get(), said.data(), said.size()) < 0 ? 1 : 0);
+  }
+  writer.reset();
+  std::string said(1024, '\0');
+  const ssize_t length = read(reader.get(), said.data(), said.size());
+  said.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+  waitpid(child, nullptr, 0);
+  return said;
+}
+
+TEST_CASE("a port under 1024 is refused to all but root, with the remedy") {
+  int first_unprivileged = 1024;
+  std::ifstream("/proc/sys/net/ipv4/ip_unprivileged_port_start") >> first_unprivileged;
+  if (first_unprivileged <= 1) {
+    MESSAGE("this machine keeps no port for root");
+    return;
+  }
+  CHECK(error_without_root(numeric("127.0.0.1", 1)) ==
+        "cannot bind tcp://127.0.0.1:1: Permission denied (ports under 1024 need root or "
+        "CAP_NET_BIND_SERVICE)");
+}
+
+TEST_CASE("[::] leaves the port's IPv4 side to 0.0.0.0") {
+  const auto ipv6 = listen_on(numeric("::", 0), 16);
+  if (!ipv6) {
+    MESSAGE("no IPv6 on this machine: " << ipv6.error().message);
+    return;
+  }
+  const std::uint16_t port = local_address(ipv6.value().get()).port();
+  CHECK(listen_on(numeric("0.0.0.0", port), 16));
+}
+
+TEST_CASE("the longest backlog is what the kernel allows") { CHECK(berth::longest_backlog() >= 1); }
+
+TEST_CASE("a descriptor that is no socket has no local address") {
+  CHECK(local_address(-1).text() == "unknown");
+}
+
+}  // namespace
