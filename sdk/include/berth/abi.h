@@ -1,0 +1,247 @@
+/* The binary interface between berth and a handler: C11, standard headers only.
+ *
+ * A handler is a shared object that exports one function, berth_plugin_entry(). It returns a table
+ * of the handler's functions (berth_plugin); the host gives each connection a table of its own
+ * functions (berth_host). Anything that makes a shared object can be a handler: C, Rust, Zig,
+ * another C++ compiler or standard library. C++ authors use <berth/handler.hpp>, which is written
+ * on top of this header and nothing else.
+ *
+ * Versions. BERTH_ABI_MAJOR changes when something here changes its meaning; such a plugin is
+ * refused. BERTH_ABI_MINOR grows when something is appended. Tables grow only at their end and
+ * begin with their size: who reads one reads no further than that size. An older plugin runs on
+ * every newer host of the same major version; a plugin with a newer minor version than the host is
+ * refused.
+ *
+ * Threads. All calls for one connection, in both directions, are made one at a time. Under the
+ * models with an event loop all connections of a worker share one thread; under `thread` each
+ * session has its own, and serve() runs on several at once. A session is never moved to another
+ * thread between two calls that the handler can see, except that its process is a fork of the one
+ * that called create() under the fork models.
+ *
+ * No exception may leave a function of either side.
+ */
+#ifndef BERTH_ABI_H
+#define BERTH_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BERTH_ABI_MAGIC UINT64_C(0x0a48545245420d1a)
+#define BERTH_ABI_MAJOR UINT32_C(1)
+#define BERTH_ABI_MINOR UINT32_C(0)
+
+/* Bytes that somebody else owns; not ended by a zero. */
+typedef struct berth_bytes {
+  const char* data;
+  size_t size;
+} berth_bytes;
+
+typedef struct berth_connection berth_connection;
+typedef struct berth_operation berth_operation;
+typedef struct berth_host berth_host;
+typedef struct berth_plugin berth_plugin;
+
+/* ---- Operations ------------------------------------------------------------------------------ */
+
+/* What a call that starts an operation returns. */
+enum {
+  BERTH_DONE = 0, /* it is over, its results are in the operation; complete() will not be called */
+  BERTH_PENDING = 1 /* the host calls complete() once, later, never from within the starting call */
+};
+
+/* berth_operation.flags */
+enum {
+  BERTH_ENDS_ON_STOP = 1, /* in, read: when the listener drains, end as at the end of the stream */
+  BERTH_END = 2           /* out, read: the stream has ended (or a drain ended it); no data */
+};
+
+/* One read, write or sleep. It lives where the handler likes (a coroutine frame, say) and belongs
+ * to the host from the call that starts it until that call returns BERTH_DONE or the host calls
+ * complete(); until then it must not move, change or go away. */
+struct berth_operation {
+  uint32_t size;  /* in: sizeof(berth_operation) */
+  uint32_t flags; /* in and out, see above */
+
+  /* in: called by the host when a pending operation is over, on the session's thread. May start
+   * further operations and may finish the session. */
+  void (*complete)(berth_operation* operation);
+
+  /* in: sleep: how long; read: the longest wait for data, 0 for no bound of its own.
+   * Nanoseconds. */
+  int64_t duration;
+
+  /* write, in: `count` pieces, sent in order as if they were one. The pieces, and the bytes they
+   * name, belong to the host while the operation is pending. */
+  const berth_bytes* parts;
+  size_t count;
+
+  /* read, out: what was read. Lent by the host until the next read of this connection starts or
+   * the session finishes. Under a datagram transport one whole datagram, perhaps empty. */
+  berth_bytes data;
+
+  /* out: 0, or why it failed, as an errno value: ECONNRESET, EPIPE, … (the connection is lost),
+   * ETIMEDOUT (a read took longer than its `duration`, or the client was silent for the listener's
+   * idle_timeout), ECANCELED (the drain's deadline has come), EBUSY (a second read, or a second
+   * write, was started while one was pending), EINVAL (a field makes no sense). */
+  int32_t error;
+
+  uint32_t unused;
+  uint64_t reserved[5]; /* the host's own while the operation is pending */
+};
+
+/* ---- What the host gives --------------------------------------------------------------------- */
+
+/* A connection that is being served. The host's own fields follow; a handler touches only `host`.
+ */
+struct berth_connection {
+  const berth_host* host;
+};
+
+/* berth_host.finish(): how the session ended. */
+enum {
+  BERTH_FINISHED = 0, /* as the handler meant it to */
+  BERTH_LOST =
+      1, /* an operation failed and there was nothing left to do; no fault of the handler */
+  BERTH_FAILED = 2 /* the handler failed; counted, and logged at level error with the text */
+};
+
+/* berth_host.log() */
+enum { BERTH_DEBUG = 1, BERTH_INFO = 2, BERTH_WARN = 3, BERTH_ERROR = 4 };
+
+/* The host's functions, the same table for all connections of one transport. Each is called with a
+ * connection that has not been finished, on the thread that serves it. */
+struct berth_host {
+  uint32_t size; /* of this table, as the host knows it */
+  uint32_t abi_minor;
+
+  /* Starts to read. The result is data, or BERTH_END, or an error. At most one read may be pending
+   * on a connection; what the one before lent is taken back. Returns BERTH_DONE or BERTH_PENDING.
+   */
+  int (*read)(berth_connection* connection, berth_operation* operation);
+
+  /* Starts to write all of `parts`. Done when the kernel has taken every byte, so that a handler
+   * whose client does not read waits here. At most one write may be pending on a connection.
+   * Returns BERTH_DONE or BERTH_PENDING. */
+  int (*write)(berth_connection* connection, berth_operation* operation);
+
+  /* Starts to wait for `duration` (less than 0 counts as 0). Any number may be pending. Returns
+   * BERTH_PENDING, or BERTH_DONE with an error. */
+  int (*sleep)(berth_connection* connection, berth_operation* operation);
+
+  /* Ends the session. Nothing may be pending; neither the connection nor data read from it may be
+   * touched again. `outcome` is BERTH_FINISHED, …; `text` says why, for BERTH_FAILED. */
+  void (*finish)(berth_connection* connection, int outcome, berth_bytes text);
+
+  /* The address of the other side, as text ("127.0.0.1:2934", "[::1]:2934"). Writes at most
+   * `capacity` bytes, without a zero at the end; returns the length of the whole text. */
+  size_t (*peer)(const berth_connection* connection, char* buffer, size_t capacity);
+
+  /* The address on which the connection was accepted, in the same way. */
+  size_t (*local)(const berth_connection* connection, char* buffer, size_t capacity);
+
+  /* The listener's name, in the same way. */
+  size_t (*listener)(const berth_connection* connection, char* buffer, size_t capacity);
+
+  /* The connection's number, from 1, unique within its worker; the log names it. */
+  uint64_t (*id)(const berth_connection* connection);
+
+  /* 1 once a drain has begun: the sooner the session ends, the better. Otherwise 0. */
+  int (*stopping)(const berth_connection* connection);
+
+  /* A line in the host's log, with listener and connection named. The text is escaped. */
+  void (*log)(berth_connection* connection, int level, berth_bytes text);
+};
+
+/* ---- Options --------------------------------------------------------------------------------- */
+
+/* The type of an option, and how berth_setting holds its value. */
+enum {
+  BERTH_BOOL = 1,     /* true, false          integer: 1 or 0 */
+  BERTH_INTEGER = 2,  /* 42                   integer, within minimum … maximum */
+  BERTH_REAL = 3,     /* 2.5                  real */
+  BERTH_TEXT = 4,     /* any text             text */
+  BERTH_DURATION = 5, /* 250ms, 5s, 10m       integer: nanoseconds, a multiple of `unit` */
+  BERTH_SIZE = 6,     /* 512, 64KiB           integer: bytes */
+  BERTH_CHOICE = 7,   /* one of `choices`     integer: its index */
+  BERTH_LIST = 8,     /* [a, b]               items: texts */
+  BERTH_MAP = 9       /* {a: b}               items: name and value by turns */
+};
+
+/* One option that a handler takes. All texts are UTF-8, ended by a zero, and live as long as the
+ * plugin. */
+typedef struct berth_option {
+  const char* name;
+  const char* help;          /* a phrase */
+  const char* default_value; /* as YAML would say it; null where `required` */
+  uint32_t type;
+  uint32_t required; /* 1: a listener that does not give it is refused */
+  int64_t minimum;   /* of integers, durations (ns) and sizes; both 0: no limits */
+  int64_t maximum;
+  int64_t unit;               /* of durations: the smallest step, in ns; 0 or 1: any */
+  const char* const* choices; /* of BERTH_CHOICE: the names, `choice_count` of them */
+  size_t choice_count;
+} berth_option;
+
+/* The value that the config gives one option. Its texts are also ended by a zero (not counted), so
+ * that C handlers can take them as strings; they live until create() returns. */
+typedef struct berth_setting {
+  const char* name;
+  uint32_t type;
+  uint32_t unused;
+  int64_t integer;
+  double real;
+  berth_bytes text;
+  const berth_bytes* items;
+  size_t item_count;
+} berth_setting;
+
+/* ---- What a handler gives -------------------------------------------------------------------- */
+
+struct berth_plugin {
+  /* Compared, in this order, before anything else is read. */
+  uint64_t magic;     /* BERTH_ABI_MAGIC */
+  uint32_t abi_major; /* BERTH_ABI_MAJOR */
+  uint32_t abi_minor; /* BERTH_ABI_MINOR */
+  uint32_t size;      /* sizeof(berth_plugin) */
+
+  uint32_t option_size; /* sizeof(berth_option) */
+  const char* name;
+  const char* summary; /* one sentence */
+  const berth_option* options;
+  size_t option_count;
+
+  /* Makes the one object that serves all connections of a worker. `settings` holds what the config
+   * gives, checked against `options` already; element i begins at i * setting_size bytes. Called
+   * once, before any connection. On failure returns null and writes the reason, ended by a zero,
+   * into `error` (of error_size bytes). Null with no reason is a failure too: a handler without
+   * state returns any other pointer. */
+  void* (*create)(const berth_setting* settings, size_t count, size_t setting_size, char* error,
+                  size_t error_size);
+
+  /* Takes back what create() made, after the last session. Not called when the process is ended
+   * from outside. */
+  void (*destroy)(void* handler);
+
+  /* Serves one connection: starts operations and returns when one is pending; what follows happens
+   * in complete(). Ends with a call of finish(), within serve() or later. Under `thread` it runs
+   * on several threads at once. */
+  void (*serve)(void* handler, berth_connection* connection);
+};
+
+/* The symbol every handler exports. Returns a table that lives as long as the plugin, or null if
+ * it cannot be used. */
+#define BERTH_ENTRY_SYMBOL "berth_plugin_entry"
+typedef const berth_plugin* berth_entry_function(void);
+
+/* Marks the definition of berth_plugin_entry(), where the rest is built with hidden visibility. */
+#define BERTH_EXPORT __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BERTH_ABI_H */
