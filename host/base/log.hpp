@@ -1,5 +1,7 @@
-// The host's log. One per process, made in main and handed on; a forked child goes on with its copy.
-// Each line is one write(2), so that lines of several processes never mix.
+// The host's log. One per process, made in main and handed on; a forked child goes on with its
+// copy. Each line is one write(2), so that lines of several processes never mix. Writing never
+// fails and never waits for whoever reads the log: a line that cannot be written now (disk full,
+// pipe full, reader gone) is lost, and how many were is told with the next one that gets through.
 #pragma once
 
 #include <spdlog/fmt/fmt.h>
@@ -8,11 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/escape.hpp"
 #include "base/result.hpp"
-
-namespace spdlog {
-class logger;
-}
 
 namespace berth {
 
@@ -26,13 +25,15 @@ struct LogSettings {
   std::string file = "-";   // "-": standard error; else absolute
 };
 
-// A line: `2026-11-23 14:08:01.123 info  echo/4242 text`. Safe to use from any thread.
+// A line: `2026-11-23 14:08:01.123 info  echo/4242 text`. Safe to use from any thread, but for
+// open() and set_source(), which the main thread calls while it is the only one.
 class Log {
  public:
   // Text at level info to standard error, until open() says otherwise.
   Log();
+  ~Log();
 
-  // The error names the file.
+  // The error names the file; the log then goes on as it was.
   [[nodiscard]] Result<void> open(const LogSettings& settings);
   // Opens the file anew (after a rotation); on failure goes on with the old one and says so.
   void reopen();
@@ -41,37 +42,49 @@ class Log {
   void set_source(std::string source);
 
   [[nodiscard]] bool connections() const { return settings_.connections; }
+  [[nodiscard]] bool enabled(LogLevel level) const { return level >= settings_.level; }
   // The descriptor written to, for the few places that close all others.
   [[nodiscard]] int descriptor() const;
 
   template <class... Args>
+  void debug(fmt::format_string<Args...> format, Args&&... args) {
+    log(LogLevel::debug, format, std::forward<Args>(args)...);
+  }
+  template <class... Args>
   void info(fmt::format_string<Args...> format, Args&&... args) {
-    write(LogLevel::info, fmt::format(format, std::forward<Args>(args)...));
+    log(LogLevel::info, format, std::forward<Args>(args)...);
   }
   template <class... Args>
   void warn(fmt::format_string<Args...> format, Args&&... args) {
-    write(LogLevel::warn, fmt::format(format, std::forward<Args>(args)...));
+    log(LogLevel::warn, format, std::forward<Args>(args)...);
   }
   template <class... Args>
   void error(fmt::format_string<Args...> format, Args&&... args) {
-    write(LogLevel::error, fmt::format(format, std::forward<Args>(args)...));
+    log(LogLevel::error, format, std::forward<Args>(args)...);
   }
   template <class... Args>
   void critical(fmt::format_string<Args...> format, Args&&... args) {
-    write(LogLevel::critical, fmt::format(format, std::forward<Args>(args)...));
+    log(LogLevel::critical, format, std::forward<Args>(args)...);
   }
 
   // Text is escaped (control characters, bytes that are not UTF-8): peers and plugins may have
-  // chosen it.
+  // chosen it. What would make a line longer than kLongestLine is cut, and the line says so.
   void write(LogLevel level, std::string_view text);
 
+  // PIPE_BUF: up to here the kernel keeps the lines of several writers to one pipe apart.
+  static constexpr std::size_t kLongestLine = 4096;
+
  private:
+  template <class... Args>
+  void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
+    if (enabled(level)) write(level, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  class Lines;
+
   LogSettings settings_;
   std::string source_ = "berth";
-  std::shared_ptr<spdlog::logger> logger_;  // spdlog's own way of holding one
+  std::unique_ptr<Lines> lines_;
 };
-
-// `text` with control characters and malformed bytes as \n, \t, \xHH.
-[[nodiscard]] std::string escaped(std::string_view text);
 
 }  // namespace berth

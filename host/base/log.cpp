@@ -1,0 +1,255 @@
+#include "base/log.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spdlog/formatter.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "base/fd.hpp"
+
+namespace berth {
+namespace {
+
+using spdlog::memory_buf_t;
+using spdlog::details::log_msg;
+
+// %v and %* below: the text and the level as this log writes them.
+class OwnFlag : public spdlog::custom_flag_formatter {
+ public:
+  using Append = void (*)(const log_msg& message, memory_buf_t& line);
+  explicit OwnFlag(Append append) : append_(append) {}
+  void format(const log_msg& message, const std::tm&, memory_buf_t& line) override {
+    append_(message, line);
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<OwnFlag>(append_);
+  }
+
+ private:
+  Append append_;
+};
+
+void append(memory_buf_t& line, std::string_view text) {
+  line.append(text.data(), text.data() + text.size());
+}
+
+std::string_view level_name(spdlog::level::level_enum level) {
+  switch (static_cast<LogLevel>(level)) {
+    case LogLevel::trace:
+      return "trace";
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warn:
+      return "warn";
+    case LogLevel::error:
+      return "error";
+    case LogLevel::critical:
+      return "critical";
+  }
+  return "off";
+}
+
+void append_level(const log_msg& message, memory_buf_t& line) {
+  append(line, level_name(message.level));
+}
+
+void append_short_level(const log_msg& message, memory_buf_t& line) {
+  std::string name(level_name(message.level).substr(0, 5));
+  if (message.level == spdlog::level::critical) name = "crit";
+  name.resize(5, ' ');
+  append(line, name);
+}
+
+// Appends the text as far as the line has room for it.
+template <Escape form>
+void append_text(const log_msg& message, memory_buf_t& line) {
+  constexpr std::size_t kTail = sizeof "\"}\n";
+  const std::string_view text(message.payload.data(), message.payload.size());
+  append(line, escaped(text, form, Log::kLongestLine - kTail - line.size()));
+}
+
+// spdlog's %P asks for the process's number at each line, as a log that forks needs it.
+std::unique_ptr<spdlog::formatter> make_formatter(LogFormat format) {
+  const bool json = format == LogFormat::json;
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<OwnFlag>('*', json ? &append_level : &append_short_level);
+  formatter->add_flag<OwnFlag>('v', json ? &append_text<Escape::json> : &append_text<Escape::text>);
+  formatter->set_pattern(json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%*",)"
+                                R"("source":"%n","pid":%P,"text":"%v"})"
+                              : "%Y-%m-%d %H:%M:%S.%e %* %n/%P %v");
+  return formatter;
+}
+
+// Where lines go. `own` is empty for a standard error that is written to as it is.
+struct Target {
+  Fd own;
+  bool may_block = false;
+  bool socket = false;
+
+  int number() const { return own ? own.get() : STDERR_FILENO; }
+};
+
+// Standard error is shared with whoever started us, so that it must not be made non-blocking. A
+// pipe can be opened a second time, which gives this process a non-blocking end of its own.
+Target standard_error() {
+  Target target;
+  struct stat status = {};
+  if (::fstat(STDERR_FILENO, &status) != 0 || S_ISREG(status.st_mode)) return target;
+  target.socket = S_ISSOCK(status.st_mode);
+  if (S_ISFIFO(status.st_mode)) {
+    target.own = Fd(::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC));
+  }
+  target.may_block = !target.socket && !target.own;
+  return target;
+}
+
+// Non-blocking, because a named pipe without a reader would hold up the start.
+Result<Target> open_file(const std::string& file) {
+  Target target;
+  target.own = Fd(::open(file.c_str(),
+                         O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640));
+  if (!target.own) return system_error("cannot open the log file " + file, errno);
+  return target;
+}
+
+Result<Target> open_target(const std::string& file) {
+  if (file == "-") return standard_error();
+  return open_file(file);
+}
+
+}  // namespace
+
+// The sink. Its base holds the mutex; no thread of spdlog's is ever started, since this process
+// forks.
+class Log::Lines : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  void use(Target target) {
+    const std::lock_guard lock(mutex_);
+    target_ = std::move(target);
+    torn_ = false;
+  }
+  int descriptor() {
+    const std::lock_guard lock(mutex_);
+    return target_.number();
+  }
+
+ protected:
+  void sink_it_(const log_msg& message) override {
+    // The lines that were lost before a fork are the parent's to tell.
+    if (lost_ > 0 && lost_in_ != ::getpid()) lost_ = 0;
+    if (lost_ > 0 && !tell_lost(message)) {
+      ++lost_;
+      return;
+    }
+    lost_ = 0;
+    if (!put(message)) {
+      lost_ = 1;
+      lost_in_ = ::getpid();
+    }
+  }
+  void flush_() override {}
+
+ private:
+  bool tell_lost(const log_msg& next) {
+    const std::string text = std::to_string(lost_) +
+                             " lines before this one could not be written: " +
+                             std::generic_category().message(lost_because_);
+    return put(log_msg(next.time, {}, next.logger_name, spdlog::level::warn, text));
+  }
+
+  bool put(const log_msg& message) {
+    memory_buf_t line;
+    // The end of a line that the disk or the pipe had no room for is missing, its newline too.
+    if (torn_) append(line, "\n");
+    memory_buf_t formatted;
+    formatter_->format(message, formatted);
+    append(line, {formatted.data(), formatted.size()});
+    return put({line.data(), line.size()});
+  }
+
+  bool put(std::string_view line) {
+    while (!line.empty()) {
+      const ssize_t taken = put_some(line);
+      if (taken >= 0) {
+        line.remove_prefix(static_cast<std::size_t>(taken));
+        torn_ = !line.empty();
+      } else if (errno != EINTR) {
+        lost_because_ = errno;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  ssize_t put_some(std::string_view line) {
+    const int number = target_.number();
+    if (target_.socket) {
+      return ::send(number, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    if (target_.may_block) {
+      // A terminal that is held, or a pipe that cannot be opened again: where poll(2) sees room,
+      // there is room for a line.
+      pollfd ready = {number, POLLOUT, 0};
+      if (::poll(&ready, 1, 0) == 0) {
+        errno = EAGAIN;
+        return -1;
+      }
+    }
+    return ::write(number, line.data(), line.size());
+  }
+
+  Target target_ = standard_error();
+  bool torn_ = false;
+  std::size_t lost_ = 0;
+  pid_t lost_in_ = 0;
+  int lost_because_ = 0;
+};
+
+Log::Log() : lines_(std::make_unique<Lines>()) {
+  lines_->set_formatter(make_formatter(settings_.format));
+}
+Log::~Log() = default;
+
+Result<void> Log::open(const LogSettings& settings) {
+  Result<Target> target = open_target(settings.file);
+  if (!target) return target.error();
+  lines_->use(std::move(*target));
+  lines_->set_formatter(make_formatter(settings.format));
+  settings_ = settings;
+  return {};
+}
+
+void Log::reopen() {
+  Result<Target> target = open_target(settings_.file);
+  if (target) {
+    lines_->use(std::move(*target));
+  } else {
+    warn("{}; the log goes on in the old file", target.error().message);
+  }
+}
+
+// In JSON the name stands within quotes, where a quote of its own would end it.
+void Log::set_source(std::string source) {
+  source_ = escaped(source, Escape::json, kLongestLine / 2);
+}
+
+int Log::descriptor() const { return lines_->descriptor(); }
+
+void Log::write(LogLevel level, std::string_view text) {
+  if (!enabled(level)) return;
+  const auto spdlog_level = static_cast<spdlog::level::level_enum>(level);
+  lines_->log(log_msg(source_, spdlog_level, {text.data(), text.size()}));
+}
+
+}  // namespace berth
