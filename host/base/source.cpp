@@ -102,7 +102,7 @@ std::string one_of(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   if (text.size() <= kLongestQuote) return '\'' + std::string(text) + '\'';
   std::size_t end = kLongestQuote;
   // Not within a character of several bytes.

@@ -53,6 +53,6 @@ class Diagnostics {
 [[nodiscard]] std::string one_of(const std::vector<std::string>& names);
 
 // `text` in quotes, for a message; cut where it is longer than a message should be.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace berth
