@@ -25,9 +25,12 @@ struct ListenerSettings {
   Duration drain_timeout = std::chrono::seconds(30);
   Duration heartbeat_timeout = std::chrono::seconds(10);
 
+  // Under `defaults:` for what the listener has from there.
   struct {
-    Position name, model, handler, options;
-    std::vector<Position> listen;  // parallel to `listen` above
+    Position name, model, handler;
+    Position options;                   // where the handler stands, if there are none
+    Position workers, max_connections;  // {} where the built-in number holds
+    std::vector<Position> listen;       // parallel to `listen` above
   } where;
 };
 

@@ -1,0 +1,332 @@
+#include "config/listener_reader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "config/value_reader.hpp"
+#include "model/model.hpp"
+#include "net/address.hpp"
+
+namespace berth {
+namespace {
+
+constexpr std::size_t kLongestName = 64;
+constexpr std::uint32_t kMostWorkers = 1024;
+constexpr std::uint32_t kLongestBacklog = 65'535;
+constexpr std::uint32_t kMostConnections = 1'000'000;
+
+const KnownKeys& keys_of_listener() {
+  static const KnownKeys known = {
+      "a listener",
+      listener_keys(),
+      {{"plugins", "'plugins' stands at the top level, for all listeners"},
+       {"log", "'log' stands at the top level, for all listeners"},
+       {"defaults", "'defaults' stands at the top level, for all listeners"},
+       {"listeners", "'listeners' stands at the top level; a listener has none within"}}};
+  return known;
+}
+
+const KnownKeys& keys_of_defaults() {
+  static const KnownKeys known = {
+      "'defaults'",
+      {listener_keys().begin() + 2, listener_keys().end()},
+      {{"name", "'name' is a listener's own; it cannot stand under 'defaults'"},
+       {"listen", "'listen' is a listener's own; it cannot stand under 'defaults'"}}};
+  return known;
+}
+
+bool is_name(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  });
+}
+
+// Why `text` is no name of a listener or handler; empty if it is one.
+std::string objection_to_name(std::string_view key, std::string_view text) {
+  const std::string named = "'" + std::string(key) + "'";
+  if (!is_name(text)) {
+    return named + " takes letters, digits, '_', '-' and '.', not " + in_quotes(text);
+  }
+  if (text.size() > kLongestName) {
+    return named + " takes no more than " + std::to_string(kLongestName) + " characters, not " +
+           std::to_string(text.size());
+  }
+  return "";
+}
+
+std::string objection_to_handler(std::string_view text) {
+  const auto slash = text.rfind('/');
+  const bool is_path = slash != std::string_view::npos;
+  std::string_view name = is_path ? text.substr(slash + 1) : text;
+  const bool is_file = name.ends_with(".so");
+  if (is_file) name.remove_suffix(3);
+  if (!is_path && !is_file) {
+    if (text.starts_with('.')) return "'handler' cannot begin with '.': " + in_quotes(text);
+    return objection_to_name("handler", text);
+  }
+  std::string message = "'handler' is a name, not a file: " + in_quotes(text);
+  if (name.empty() || !is_name(name) || name.starts_with('.')) return message;
+  message += "; write " + std::string(name);
+  return is_path ? message + ", and its folder under 'plugins:'" : message;
+}
+
+std::vector<OptionSetting> options_of(const YamlNode& map) {
+  std::vector<OptionSetting> options;
+  for (const auto& [key, value] : map.fields) options.push_back({key.scalar, key.where, value});
+  return options;
+}
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const ModelRow* row : model_table()) names.emplace_back(row->name);
+  return names;
+}
+
+std::string label_of(const YamlNode& entry, const ListenerSettings& settings) {
+  return settings.name.empty() ? "in line " + std::to_string(entry.where.line)
+                               : "'" + settings.name + "'";
+}
+
+}  // namespace
+
+const std::vector<std::string>& listener_keys() {
+  static const std::vector<std::string> keys = {
+      "name",    "listen",          "model",        "handler",       "options",          "workers",
+      "backlog", "max_connections", "idle_timeout", "drain_timeout", "heartbeat_timeout"};
+  return keys;
+}
+
+void ListenerReader::read_drain_timeout(const YamlNode& node) {
+  if (const auto timeout = read_duration(node, "drain_timeout", {}, problems_)) {
+    defaults_.settings.drain_timeout = *timeout;
+  }
+}
+
+void ListenerReader::read_defaults(const YamlNode& node) {
+  const MapReader keys(node, keys_of_defaults(), problems_);
+  read_shared_keys(keys, defaults_);
+  for (const char* key : {"model", "handler"}) {
+    if (keys.attempted(key)) assume_given(key);
+  }
+  if (keys.find("options") != nullptr && !keys.attempted("handler")) {
+    problems_.add(keys.find("options")->where,
+                  "'options' are those of one handler; name it with 'handler:' beside them");
+  }
+}
+
+void ListenerReader::read(const YamlNode& entry) {
+  const MapReader keys(entry, keys_of_listener(), problems_);
+  if (!keys.is_map()) return;
+  Draft draft = defaults_;
+  draft.settings.options.clear();
+  if (const YamlNode* node = keys.find("name")) read_name(*node, draft.settings);
+  if (const YamlNode* node = keys.find("listen")) read_listen(*node, draft);
+  read_shared_keys(keys, draft);
+  inherit_options(keys.attempted("options"), draft.settings);
+  complain_of_missing(entry, keys, draft.settings);
+  if (!draft.doubtful) check_together(entry, draft.settings);
+  listeners_.push_back(std::move(draft.settings));
+}
+
+std::vector<ListenerSettings> ListenerReader::finish() {
+  constexpr std::size_t kMostNamed = 4;
+  for (const Complaint& complaint : complaints_) {
+    const std::size_t count = complaint.listeners.size();
+    std::string text = count == 1 ? "listener " : "listeners ";
+    for (std::size_t i = 0; i < std::min(count, kMostNamed); ++i) {
+      text += (i == 0 ? "" : ", ") + complaint.listeners[i];
+    }
+    if (count > kMostNamed) text += " and " + std::to_string(count - kMostNamed) + " more";
+    problems_.add(complaint.where, text + ": " + complaint.text);
+  }
+  return std::move(listeners_);
+}
+
+void ListenerReader::read_shared_keys(const MapReader& keys, Draft& draft) {
+  ListenerSettings& settings = draft.settings;
+  if (const YamlNode* node = keys.find("model")) read_model(*node, settings);
+  if (const YamlNode* node = keys.find("handler")) read_handler(*node, settings);
+  if (const YamlNode* node = keys.find("options")) {
+    settings.where.options = node->where;
+    if (node->kind == YamlNode::Kind::map) {
+      settings.options = options_of(*node);
+    } else {
+      problems_.add(node->where, "'options' must be a map of 'option: value' lines, not " +
+                                     std::string(kind_name(*node)));
+    }
+  }
+  read_numbers(keys, draft);
+  read_timeouts(keys, settings);
+  if (keys.has_unknown_keys()) draft.doubtful = true;
+}
+
+void ListenerReader::read_numbers(const MapReader& keys, Draft& draft) {
+  ListenerSettings& settings = draft.settings;
+  const auto read = [&](const char* key, std::uint32_t most, auto& number, Position* where) {
+    const YamlNode* node = keys.find(key);
+    if (node == nullptr) {
+      if (keys.attempted(key)) draft.doubtful = true;
+      return;
+    }
+    if (where != nullptr) *where = node->where;
+    if (const auto given = read_number(*node, key, 1, most, problems_)) {
+      number = static_cast<std::remove_reference_t<decltype(number)>>(*given);
+    } else {
+      draft.doubtful = true;
+    }
+  };
+  read("workers", kMostWorkers, settings.workers, &settings.where.workers);
+  read("backlog", kLongestBacklog, settings.backlog, nullptr);
+  read("max_connections", kMostConnections, settings.max_connections,
+       &settings.where.max_connections);
+}
+
+void ListenerReader::read_timeouts(const MapReader& keys, ListenerSettings& settings) {
+  const auto read = [&](const char* key, DurationRule rule, Duration& duration) {
+    const YamlNode* node = keys.find(key);
+    if (node == nullptr) return;
+    if (const auto given = read_duration(*node, key, rule, problems_)) duration = *given;
+  };
+  read("idle_timeout", {.least = Duration(1), .may_be_off = true}, settings.idle_timeout);
+  read("drain_timeout", {}, settings.drain_timeout);
+  read("heartbeat_timeout", {.least = std::chrono::seconds(1)}, settings.heartbeat_timeout);
+}
+
+void ListenerReader::read_name(const YamlNode& node, ListenerSettings& settings) {
+  const auto name = read_text(node, "name", "a name", problems_);
+  if (!name) return;
+  settings.where.name = node.where;
+  if (const std::string objection = objection_to_name("name", *name); !objection.empty()) {
+    problems_.add(node.where, objection);
+    return;
+  }
+  settings.name = *name;
+  const auto [first, is_new] = names_.emplace(*name, node.where);
+  if (!is_new) {
+    problems_.add(node.where, "the name '" + *name + "' is that of the listener in line " +
+                                  std::to_string(first->second.line) + " already");
+  }
+}
+
+void ListenerReader::read_listen(const YamlNode& node, Draft& draft) {
+  for (const YamlNode* item :
+       read_one_or_more(node, "listen", "an address like tcp://0.0.0.0:50007", problems_)) {
+    read_address(*item, draft);
+  }
+  if (draft.settings.listen.empty()) draft.doubtful = true;
+}
+
+void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
+  const auto text = read_text(node, "listen", "an address like tcp://0.0.0.0:50007", problems_);
+  if (!text) {
+    draft.doubtful = true;
+    return;
+  }
+  Result<Address> address = parse_address(*text);
+  if (!address) {
+    problems_.add(node.where, address.error().message);
+    draft.doubtful = true;
+    return;
+  }
+  // Port 0 is another port each time.
+  if (address->port != 0) {
+    const auto [first, is_new] = addresses_.emplace(address->url(), node.where);
+    if (!is_new) {
+      problems_.add(node.where, address->url() + " is listened on in line " +
+                                    std::to_string(first->second.line) + " already");
+    }
+  }
+  draft.settings.listen.push_back(std::move(*address));
+  draft.settings.where.listen.push_back(node.where);
+}
+
+void ListenerReader::read_model(const YamlNode& node, ListenerSettings& settings) {
+  settings.where.model = node.where;
+  settings.model.clear();
+  const auto text = read_text(node, "model", "the name of a model", problems_);
+  if (!text) return;
+  if (find_model(*text) != nullptr) {
+    settings.model = *text;
+    return;
+  }
+  std::string message = "unknown model " + in_quotes(*text) + did_you_mean(*text, model_names());
+  problems_.add(node.where, message + " (the models are " + one_of(model_names()) + ")");
+}
+
+void ListenerReader::read_handler(const YamlNode& node, ListenerSettings& settings) {
+  settings.where.handler = node.where;
+  settings.handler.clear();
+  const auto text = read_text(node, "handler", "the name of a handler", problems_);
+  if (!text) return;
+  if (const std::string objection = objection_to_handler(*text); !objection.empty()) {
+    problems_.add(node.where, objection);
+    return;
+  }
+  settings.handler = *text;
+}
+
+void ListenerReader::inherit_options(bool has_own, ListenerSettings& settings) const {
+  const ListenerSettings& defaults = defaults_.settings;
+  const bool same_handler = !settings.handler.empty() && settings.handler == defaults.handler;
+  if (same_handler) {
+    std::vector<OptionSetting> options;
+    for (const OptionSetting& option : defaults.options) {
+      const bool overridden =
+          std::any_of(settings.options.begin(), settings.options.end(),
+                      [&](const OptionSetting& own) { return own.name == option.name; });
+      if (!overridden) options.push_back(option);
+    }
+    options.insert(options.end(), std::make_move_iterator(settings.options.begin()),
+                   std::make_move_iterator(settings.options.end()));
+    settings.options = std::move(options);
+  }
+  const bool has_inherited = same_handler && defaults.where.options.line > 0;
+  if (!has_own && !has_inherited) settings.where.options = settings.where.handler;
+}
+
+void ListenerReader::complain_of_missing(const YamlNode& entry, const MapReader& keys,
+                                         const ListenerSettings& settings) {
+  const std::string listener =
+      settings.name.empty() ? "this listener" : "listener '" + settings.name + "'";
+  for (const char* key : {"name", "listen"}) {
+    if (!keys.attempted(key)) problems_.add(entry.where, listener + " has no '" + key + ":'");
+  }
+  for (const char* key : {"model", "handler"}) {
+    if (!keys.attempted(key) && !assumed_.contains(key)) {
+      problems_.add(entry.where, listener + " has no '" + key + ":', and 'defaults:' gives none");
+    }
+  }
+}
+
+void ListenerReader::check_together(const YamlNode& entry, const ListenerSettings& settings) {
+  const std::string listener = label_of(entry, settings);
+  if (settings.max_connections < settings.workers) {
+    const Position& where = settings.where.max_connections.line > 0 ? settings.where.max_connections
+                                                                    : settings.where.workers;
+    complain(where,
+             "max_connections (" + std::to_string(settings.max_connections) +
+                 ") is less than workers (" + std::to_string(settings.workers) +
+                 "), so that some workers could serve nobody",
+             listener);
+    return;
+  }
+  const ModelRow* row = find_model(settings.model);
+  if (row == nullptr || row->objection == nullptr) return;
+  if (auto objection = row->objection(settings)) {
+    complain(settings.where.model, std::move(*objection), listener);
+  }
+}
+
+void ListenerReader::complain(Position where, std::string text, const std::string& listener) {
+  const auto same = std::find_if(complaints_.begin(), complaints_.end(), [&](const Complaint& c) {
+    return c.where == where && c.text == text;
+  });
+  if (same != complaints_.end()) {
+    same->listeners.push_back(listener);
+  } else {
+    complaints_.push_back({where, std::move(text), {listener}});
+  }
+}
+
+}  // namespace berth
