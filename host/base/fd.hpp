@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 namespace berth {
 
@@ -32,5 +33,9 @@ class Fd {
  private:
   int number_ = -1;
 };
+
+// Closes every descriptor of the process but these. For a process just forked, before it holds
+// anything that others have opened.
+void close_all_but(std::vector<int> kept);
 
 }  // namespace berth

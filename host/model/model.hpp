@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "serve/listener_settings.hpp"
 #include "serve/session_context.hpp"
@@ -43,6 +45,12 @@ class Model {
 struct ModelContext {
   EventLoop& loop;
   SessionContext& sessions;
+  unsigned max_connections;  // the worker's share of the listener's
+  // The worker's own descriptors, which a session's process must not keep open: the listening
+  // sockets and the channel to the supervisor.
+  std::vector<int> worker_descriptors;
+  // To be called whenever a session is over.
+  std::function<void()> on_session_end;
 };
 
 // A row of the table of models.
@@ -57,6 +65,8 @@ struct ModelRow {
 
   // The sockets of this model's connections: non-blocking, or left to block.
   bool blocking_sockets;
+  // Descriptors that the worker keeps open for each connection.
+  unsigned descriptors_per_connection;
   // The loop that the worker's main thread turns.
   std::unique_ptr<EventLoop> (*make_loop)();
   std::unique_ptr<Model> (*make)(ModelContext context);

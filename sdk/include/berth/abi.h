@@ -63,34 +63,37 @@ enum {
  * to the host from the call that starts it until that call returns BERTH_DONE or the host calls
  * complete(); until then it must not move, change or go away. */
 struct berth_operation {
-  uint32_t size;  /* in: sizeof(berth_operation) */
-  uint32_t flags; /* in and out, see above */
+  uint16_t size;  /* in: sizeof(berth_operation) */
+  uint16_t flags; /* in and out, see above */
+
+  /* out: 0, or why it failed, as an errno value: ECONNRESET, EPIPE, ... (the connection is lost),
+   * ETIMEDOUT (a read took longer than its `duration`, or the client was silent for the listener's
+   * idle_timeout), ECANCELED (the drain's deadline has come), EBUSY (a second read, or a second
+   * write, was started while one was pending), EINVAL (a field makes no sense), ENOMEM. */
+  int32_t error;
 
   /* in: called by the host when a pending operation is over, on the session's thread. May start
    * further operations and may finish the session. */
-  void (*complete)(berth_operation* operation);
+  void (*complete)(berth_operation *operation);
 
   /* in: sleep: how long; read: the longest wait for data, 0 for no bound of its own.
    * Nanoseconds. */
   int64_t duration;
 
-  /* write, in: `count` pieces, sent in order as if they were one. The pieces, and the bytes they
-   * name, belong to the host while the operation is pending. */
-  const berth_bytes* parts;
-  size_t count;
+  union {
+    /* write, in: `count` pieces, sent in order as if they were one. The pieces, and the bytes they
+     * name, belong to the host while the operation is pending. */
+    struct {
+      const berth_bytes *parts;
+      size_t count;
+    } write;
 
-  /* read, out: what was read. Lent by the host until the next read of this connection starts or
-   * the session finishes. Under a datagram transport one whole datagram, perhaps empty. */
-  berth_bytes data;
+    /* read, out: what was read. Lent by the host until the next read of this connection starts or
+     * the session finishes. Under a datagram transport one whole datagram, perhaps empty. */
+    berth_bytes data;
+  } bytes;
 
-  /* out: 0, or why it failed, as an errno value: ECONNRESET, EPIPE, … (the connection is lost),
-   * ETIMEDOUT (a read took longer than its `duration`, or the client was silent for the listener's
-   * idle_timeout), ECANCELED (the drain's deadline has come), EBUSY (a second read, or a second
-   * write, was started while one was pending), EINVAL (a field makes no sense). */
-  int32_t error;
-
-  uint32_t unused;
-  uint64_t reserved[5]; /* the host's own while the operation is pending */
+  void *reserved; /* the host's own while the operation is pending */
 };
 
 /* ---- What the host gives --------------------------------------------------------------------- */

@@ -97,7 +97,7 @@ class [[nodiscard]] Read : public Operation {
   std::optional<std::string_view> await_resume() const {
     throw_if_failed();
     if ((flags & BERTH_END) != 0) return std::nullopt;
-    return std::string_view(data.data, data.size);
+    return std::string_view(bytes.data.data, bytes.data.size);
   }
 };
 
@@ -107,8 +107,7 @@ class [[nodiscard]] Write : public Operation {
   Write(berth_connection* connection, const std::array<berth_bytes, N>& pieces)
       : Operation(connection), pieces_(pieces) {}
   bool await_ready() noexcept {
-    parts = pieces_.data();
-    count = N;
+    bytes.write = {pieces_.data(), N};
     return connection_->host->write(connection_, this) == BERTH_DONE;
   }
   void await_resume() const { throw_if_failed(); }

@@ -1,0 +1,18 @@
+#include "base/fd.hpp"
+
+#include <algorithm>
+
+namespace berth {
+
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned next = 0;
+  for (const int descriptor : kept) {
+    const auto number = static_cast<unsigned>(descriptor);
+    if (number > next) (void)::close_range(next, number - 1, 0);
+    next = std::max(next, number + 1);
+  }
+  (void)::close_range(next, ~0u, 0);
+}
+
+}  // namespace berth

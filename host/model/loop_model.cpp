@@ -1,0 +1,69 @@
+#include "model/loop_model.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+namespace berth {
+
+LoopModel::LoopModel(ModelContext context)
+    : context_(std::move(context)), idle_(context_.loop.timers(), [this] { end_silent(); }) {}
+
+LoopModel::~LoopModel() = default;
+
+void LoopModel::start(AcceptedConnection accepted) {
+  SessionContext& sessions = context_.sessions;
+  const std::uint64_t id = accepted.id;
+  LoopConnection::Owner& owner = *this;
+  LoopConnection& connection =
+      connections_.emplace_back(sessions, std::move(accepted), context_.loop, buffers_, owner);
+  connection.place = std::prev(connections_.end());
+  connection.last_active = context_.loop.now();
+  if (connection.start()) return;  // it may be over already
+  sessions.log.error("connection {} is closed: it cannot be watched: {}", id,
+                     std::strerror(errno));
+  over(connection);
+}
+
+void LoopModel::moved(LoopConnection& connection) {
+  connection.last_active = context_.loop.now();
+  connections_.splice(connections_.end(), connections_, connection.place);
+  const Duration limit = context_.sessions.settings.idle_timeout;
+  if (!idle_.armed() && limit != kUnlimited) idle_.arm(after(connection.last_active, limit));
+}
+
+void LoopModel::over(LoopConnection& connection) {
+  log_ended(context_.sessions.log, connection.report(), context_.sessions.settings.handler);
+  connections_.erase(connection.place);
+  context_.on_session_end();
+}
+
+void LoopModel::end_silent() {
+  const Duration limit = context_.sessions.settings.idle_timeout;
+  const TimePoint now = context_.loop.now();
+  while (!connections_.empty()) {
+    LoopConnection& first = connections_.front();
+    const TimePoint due = after(first.last_active, limit);
+    if (due > now) return idle_.arm(due);
+    // It goes to the end of the list, or away.
+    first.waits_for_client() ? first.end(ETIMEDOUT) : moved(first);
+  }
+}
+
+template <class Call>
+void LoopModel::for_each(Call call) {
+  // A call may move the connection within the list or end it, but no other.
+  std::vector<LoopConnection*> all;
+  for (LoopConnection& connection : connections_) all.push_back(&connection);
+  for (LoopConnection* connection : all) call(*connection);
+}
+
+void LoopModel::begin_drain() {
+  for_each([](LoopConnection& connection) { connection.begin_drain(); });
+}
+
+void LoopModel::cancel_sessions() {
+  for_each([](LoopConnection& connection) { connection.end(ECANCELED); });
+}
+
+}  // namespace berth

@@ -1,0 +1,157 @@
+#include "model/process_model.hpp"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+#include "serve/blocking_connection.hpp"
+
+namespace berth {
+
+// What worker and session share.
+struct ProcessModel::Slot {
+  SessionReport report;
+  CrashNote crash;
+};
+
+// One slot for each session that there may be. Pages that no session has used cost nothing.
+class ProcessModel::SharedSlots {
+ public:
+  explicit SharedSlots(std::size_t count) : size_(count * sizeof(Slot)) {
+    void* const memory =
+        ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    slots_ = static_cast<Slot*>(memory);
+  }
+  SharedSlots(const SharedSlots&) = delete;
+  SharedSlots& operator=(const SharedSlots&) = delete;
+  ~SharedSlots() { ::munmap(slots_, size_); }
+
+  Slot& operator[](std::size_t index) { return slots_[index]; }
+
+ private:
+  std::size_t size_;
+  Slot* slots_;
+};
+
+namespace {
+
+// What the signal handlers of a session's process work on. They only set flags and shut the socket
+// down: a system call that waits for the client then returns, whenever the signal came.
+BlockingConnection* the_connection = nullptr;
+StopState* the_stop = nullptr;
+
+void on_drain(int) { the_stop->drain(); }
+
+void on_cancel(int) {
+  the_stop->cancel();
+  the_connection->interrupt();
+}
+
+// In the worker, where the signals are blocked; its sessions inherit this and unblock them.
+void install_session_handlers() {
+  struct sigaction action {};
+  action.sa_flags = SA_RESTART;  // the handler's own system calls go on
+  action.sa_handler = on_drain;
+  ::sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = on_cancel;
+  ::sigaction(SIGHUP, &action, nullptr);
+}
+
+}  // namespace
+
+ProcessModel::ProcessModel(ModelContext context)
+    : context_(std::move(context)),
+      slots_(std::make_unique<SharedSlots>(context_.max_connections)) {
+  install_session_handlers();
+  buffers_.give_back(buffers_.take());
+}
+
+ProcessModel::~ProcessModel() = default;
+
+ProcessModel::SlotIndex ProcessModel::take_slot() {
+  if (free_.empty()) {
+    pids_.push_back(0);
+    return pids_.size() - 1;
+  }
+  const SlotIndex index = free_.back();
+  free_.pop_back();
+  return index;
+}
+
+void ProcessModel::start(AcceptedConnection accepted) {
+  const SlotIndex index = take_slot();
+  Slot& slot = *new (&(*slots_)[index]) Slot;
+  slot.report.id = accepted.id;
+  slot.report.peer = accepted.peer;
+  slot.report.accepted = accepted.accepted;
+  const pid_t pid = ::fork();
+  if (pid == 0) serve_in_child(std::move(accepted), slot);
+  if (pid < 0) {
+    context_.sessions.log.error("connection {} is closed: cannot start a process: {}", accepted.id,
+                                std::strerror(errno));
+    free_.push_back(index);
+    return;
+  }
+  pids_[index] = pid;
+  ++sessions_;
+  if (watch_process(index, pid)) return;
+  context_.sessions.log.error("connection {} is closed: its process cannot be watched: {}",
+                              accepted.id, std::strerror(errno));
+  ::kill(pid, SIGKILL);
+  on_process_end(index, SIGKILL);
+}
+
+void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
+  for (const int descriptor : context_.worker_descriptors) ::close(descriptor);
+  redirect_crash_note(slot.crash);
+  TimerQueue timers;
+  BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers_);
+  the_connection = &connection;
+  the_stop = &context_.sessions.stop;
+  restore_signals();
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+
+  connection.serve(timers);
+  slot.report = connection.report();
+  (void)std::fflush(nullptr);  // what the handler has printed
+  ::_exit(0);
+}
+
+void ProcessModel::on_process_end(SlotIndex index, int signal) {
+  const Slot& slot = (*slots_)[index];
+  SessionReport report = slot.report;
+  if (report.end == SessionEnd::running) {
+    const int noted = slot.crash.signal;
+    report.error = signal != 0 ? signal : noted;
+    report.end = report.error != 0 ? SessionEnd::crashed : SessionEnd::vanished;
+  }
+  log_ended(context_.sessions.log, report, context_.sessions.settings.handler);
+  pids_[index] = 0;
+  free_.push_back(index);
+  --sessions_;
+  context_.on_session_end();
+}
+
+void ProcessModel::send_to_all(int signal) {
+  for (SlotIndex index = 0; index < pids_.size(); ++index) {
+    if (pids_[index] != 0) send_signal(index, signal);
+  }
+}
+
+void ProcessModel::begin_drain() {
+  context_.sessions.stop.drain();
+  send_to_all(SIGTERM);
+}
+void ProcessModel::cancel_sessions() { send_to_all(SIGHUP); }
+void ProcessModel::kill_sessions() { send_to_all(SIGKILL); }
+
+}  // namespace berth

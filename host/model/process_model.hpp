@@ -1,0 +1,62 @@
+// The sessions of the fork models: each in a process of its own. What a session has to tell at its
+// end lies in a slot of memory shared with the worker, so that a session that crashed can tell it
+// too, and so that its process has little to do but to serve. How the worker learns that a process
+// has ended is all in which the models differ: see fork.cpp and signal_fork.cpp.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "model/model.hpp"
+#include "serve/buffer_pool.hpp"
+#include "serve/crash_note.hpp"
+
+namespace berth {
+
+class ProcessModel : public Model {
+ public:
+  explicit ProcessModel(ModelContext context);
+  ~ProcessModel() override;
+  void start(AcceptedConnection accepted) override;
+  [[nodiscard]] std::size_t sessions() const override { return sessions_; }
+  void begin_drain() override;
+  void cancel_sessions() override;
+  void kill_sessions() override;
+
+ protected:
+  using SlotIndex = std::size_t;
+
+  // In the worker, after a session's process was started. False if its end could not be noticed:
+  // it is then killed and its connection given up.
+  [[nodiscard]] virtual bool watch_process(SlotIndex index, pid_t pid) = 0;
+  // In the session's process, before the handler runs.
+  virtual void restore_signals() {}
+  // Sends to a process that is known not to have been reaped.
+  virtual void send_signal(SlotIndex index, int signal) = 0;
+
+  // The process of this slot is gone; `signal` is what killed it, 0 if nothing did or if it is not
+  // known.
+  void on_process_end(SlotIndex index, int signal);
+  [[nodiscard]] pid_t pid_of(SlotIndex index) const { return pids_[index]; }
+  // One past the highest slot that was ever in use.
+  [[nodiscard]] SlotIndex slots_used() const { return pids_.size(); }
+
+  ModelContext context_;
+
+ private:
+  struct Slot;
+  class SharedSlots;
+
+  SlotIndex take_slot();
+  void send_to_all(int signal);
+  [[noreturn]] void serve_in_child(AcceptedConnection accepted, Slot& slot);
+
+  std::unique_ptr<SharedSlots> slots_;
+  std::vector<pid_t> pids_;  // by slot; 0: free
+  std::vector<SlotIndex> free_;
+  std::size_t sessions_ = 0;
+  BufferPool buffers_;  // holds the buffer that each session's process starts with
+};
+
+}  // namespace berth

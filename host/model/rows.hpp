@@ -1,0 +1,17 @@
+// The rows of the table, each defined in its model's own file; only table.cpp needs them all.
+#pragma once
+
+#include "model/model.hpp"
+#include "serve/event_loop.hpp"
+
+namespace berth {
+
+extern const ModelRow kForkModel;
+extern const ModelRow kSignalForkModel;
+extern const ModelRow kThreadModel;
+extern const ModelRow kSelectModel;
+
+// For models whose sessions do not live in the worker's loop.
+[[nodiscard]] std::unique_ptr<EventLoop> make_epoll_loop();
+
+}  // namespace berth

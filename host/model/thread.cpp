@@ -1,0 +1,179 @@
+// `thread`: a thread for each connection. A thread that is through with one waits a while for the
+// next, since making a thread costs more than waking one.
+#include <sys/eventfd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "model/rows.hpp"
+#include "serve/blocking_connection.hpp"
+#include "serve/event_loop.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr auto kIdleThreadWaits = std::chrono::seconds(10);
+
+class ThreadModel final : public Model {
+ public:
+  explicit ThreadModel(ModelContext context);
+  ~ThreadModel() override;
+  void start(AcceptedConnection accepted) override;
+  [[nodiscard]] std::size_t sessions() const override { return sessions_; }
+  void begin_drain() override { context_.sessions.stop.drain(); }
+  void cancel_sessions() override;
+
+ private:
+  class Registration;
+  void run_thread();
+  void serve(AcceptedConnection accepted, BufferPool& buffers);
+  void count_end();
+
+  ModelContext context_;
+  Fd ended_;  // an eventfd: the main thread has to look at sessions()
+  CallWatcher on_ended_;
+  std::atomic<std::size_t> sessions_{0};
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable work_;
+  std::condition_variable last_thread_gone_;
+  std::deque<AcceptedConnection> waiting_;
+  std::size_t idle_ = 0;  // threads that wait for work_
+  std::size_t threads_ = 0;
+  bool closing_ = false;
+  std::list<BlockingConnection*> serving_;
+};
+
+// While it lives, its connection can be interrupted by the main thread.
+class ThreadModel::Registration {
+ public:
+  Registration(ThreadModel& model, BlockingConnection& connection) : model_(model) {
+    const std::scoped_lock lock(model_.mutex_);
+    place_ = model_.serving_.insert(model_.serving_.end(), &connection);
+  }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+  ~Registration() {
+    const std::scoped_lock lock(model_.mutex_);
+    model_.serving_.erase(place_);
+  }
+
+ private:
+  ThreadModel& model_;
+  std::list<BlockingConnection*>::iterator place_;
+};
+
+ThreadModel::ThreadModel(ModelContext context)
+    : context_(std::move(context)),
+      ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      on_ended_([this] {
+        eventfd_t count;
+        (void)::eventfd_read(ended_.get(), &count);
+        context_.on_session_end();
+      }) {
+  if (!ended_ || !context_.sessions.stop.make_events()) {
+    throw std::system_error(errno, std::generic_category(), "eventfd");
+  }
+  on_ended_.start(context_.loop.demultiplexer(), ended_.get());
+}
+
+// Only idle threads are left by now: a worker with sessions ends with _exit().
+ThreadModel::~ThreadModel() {
+  std::unique_lock lock(mutex_);
+  closing_ = true;
+  work_.notify_all();
+  last_thread_gone_.wait(lock, [this] { return threads_ == 0; });
+}
+
+void ThreadModel::start(AcceptedConnection accepted) {
+  ++sessions_;
+  const std::scoped_lock lock(mutex_);
+  waiting_.push_back(std::move(accepted));
+  if (idle_ >= waiting_.size()) return work_.notify_one();
+  ++threads_;
+  try {
+    std::thread([this] { run_thread(); }).detach();
+  } catch (const std::system_error& failure) {
+    --threads_;
+    Log& log = context_.sessions.log;
+    if (threads_ > 0) {  // the next one that is through takes it
+      return log.warn("connection {} waits: cannot start a thread: {}", waiting_.back().id,
+                      failure.code().message());
+    }
+    log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id,
+              failure.code().message());
+    waiting_.pop_back();
+    count_end();
+  }
+}
+
+void ThreadModel::run_thread() {
+  BufferPool buffers;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    work_.wait_for(lock, kIdleThreadWaits, [this] { return !waiting_.empty() || closing_; });
+    --idle_;
+    if (waiting_.empty()) break;
+    AcceptedConnection accepted = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    serve(std::move(accepted), buffers);
+    lock.lock();
+  }
+  if (--threads_ == 0) last_thread_gone_.notify_all();
+}
+
+void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
+  SessionContext& sessions = context_.sessions;
+  SessionReport report;
+  {
+    TimerQueue timers;
+    BlockingConnection connection(sessions, std::move(accepted), timers, buffers);
+    const Registration registration(*this, connection);
+    connection.serve(timers);
+    report = connection.report();
+  }
+  log_ended(sessions.log, report, sessions.settings.handler);
+  count_end();
+}
+
+// The main thread is woken only where it may be waiting for this: at the limit, and in a drain.
+void ThreadModel::count_end() {
+  const std::size_t before = sessions_.fetch_sub(1);
+  if (before < context_.max_connections && !context_.sessions.stop.draining()) return;
+  (void)::eventfd_write(ended_.get(), 1);
+}
+
+void ThreadModel::cancel_sessions() {
+  context_.sessions.stop.cancel();
+  const std::scoped_lock lock(mutex_);
+  for (BlockingConnection* connection : serving_) connection->interrupt();
+}
+
+}  // namespace
+
+const ModelRow kThreadModel = {
+    .name = "thread",
+    .summary = "a thread for each connection",
+    .isolates = "nothing: a crash ends all connections of the worker",
+    .shares = "memory and the handler's state, which needs locks or atomics",
+    .costs = "some KiB of memory a connection, and a thread of the kernel's",
+    .choose = "long or CPU-bound work that shares state; some thousand connections",
+    .blocking_sockets = true,
+    .descriptors_per_connection = 1,
+    .make_loop = make_epoll_loop,
+    .make = [](ModelContext context) -> std::unique_ptr<Model> {
+      return std::make_unique<ThreadModel>(std::move(context));
+    },
+    .objection = [](const ListenerSettings&) { return std::optional<std::string>(); },
+};
+
+}  // namespace berth

@@ -1,0 +1,116 @@
+#include "plugin/load.hpp"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <string>
+
+#include "base/fd.hpp"
+
+namespace berth {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using FileHeader = ElfW(Ehdr);
+using ProgramHeader = ElfW(Phdr);
+
+// Reads a T at an offset of the file; false where the file is too short.
+template <class T>
+bool read_at(int file, std::size_t offset, T& into) {
+  return ::pread(file, &into, sizeof into, static_cast<off_t>(offset)) ==
+         static_cast<ssize_t>(sizeof into);
+}
+
+// Whether everything that would be mapped is there: a page past the end of the file is SIGBUS.
+bool is_whole(int file, const FileHeader& header, std::size_t size) {
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    ProgramHeader part;
+    if (!read_at(file, header.e_phoff + i * sizeof part, part)) return false;
+    if (part.p_type != PT_LOAD) continue;
+    if (part.p_offset > size || part.p_filesz > size - part.p_offset) return false;
+  }
+  return true;
+}
+
+std::string abi_version(std::uint32_t abi_major, std::uint32_t abi_minor) {
+  return std::to_string(abi_major) + "." + std::to_string(abi_minor);
+}
+
+}  // namespace
+
+Result<void> vet_file(const fs::path& file) {
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return system_error("cannot open " + file.string(), errno);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) < 0) return system_error("cannot look at " + file.string(), errno);
+  if (!S_ISREG(status.st_mode)) return Error{file.string() + " is not a regular file"};
+
+  FileHeader header;
+  FileHeader own;
+  const Fd self(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  if (!read_at(fd.get(), 0, header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+      header.e_type != ET_DYN) {
+    return Error{file.string() + " is not a shared object (build it with -shared -fPIC)"};
+  }
+  if (read_at(self.get(), 0, own) && (header.e_machine != own.e_machine ||
+                                      header.e_ident[EI_CLASS] != own.e_ident[EI_CLASS])) {
+    return Error{file.string() + " was built for another kind of processor"};
+  }
+  if (header.e_phentsize != sizeof(ProgramHeader) ||
+      !is_whole(fd.get(), header, static_cast<std::size_t>(status.st_size))) {
+    return Error{file.string() + " is cut short or damaged (build or copy it again)"};
+  }
+  return {};
+}
+
+Result<void> check_abi(const berth_plugin* plugin) {
+  if (plugin == nullptr) {
+    return Error{"its " BERTH_ENTRY_SYMBOL "() returns no table: its description failed"};
+  }
+  if (plugin->magic != BERTH_ABI_MAGIC) {
+    return Error{"what " BERTH_ENTRY_SYMBOL "() returns is not a handler's table (wrong magic)"};
+  }
+  if (plugin->abi_major != BERTH_ABI_MAJOR || plugin->abi_minor > BERTH_ABI_MINOR) {
+    return Error{"it was built for version " + abi_version(plugin->abi_major, plugin->abi_minor) +
+                 " of the ABI and this host serves " +
+                 abi_version(BERTH_ABI_MAJOR, BERTH_ABI_MINOR) +
+                 " (build it again with this host's SDK)"};
+  }
+  if (plugin->size < sizeof(berth_plugin) || plugin->option_size < sizeof(berth_option)) {
+    return Error{"its table is " + std::to_string(plugin->size) + " bytes long, too short for " +
+                 "version " + abi_version(plugin->abi_major, plugin->abi_minor) + " of the ABI"};
+  }
+  if (plugin->create == nullptr || plugin->destroy == nullptr || plugin->serve == nullptr ||
+      (plugin->options == nullptr && plugin->option_count > 0)) {
+    return Error{"its table lacks create, destroy, serve or options"};
+  }
+  return {};
+}
+
+Result<const berth_plugin*> load_plugin(const fs::path& file) {
+  if (auto vetted = vet_file(file); !vetted) return vetted.error();
+  // RTLD_NOW: a symbol that is missing is told here and not in the middle of a session.
+  void* const library = ::dlopen(fs::absolute(file).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return Error{std::string("cannot load ") + ::dlerror()};
+  void* const symbol = ::dlsym(library, BERTH_ENTRY_SYMBOL);
+  if (symbol == nullptr) {
+    return Error{file.string() + " is not a handler: it exports no " BERTH_ENTRY_SYMBOL
+                                 "() (BERTH_HANDLER(...) at the end of its source makes one)"};
+  }
+  const berth_plugin* const plugin = reinterpret_cast<berth_entry_function*>(symbol)();
+  if (auto fits = check_abi(plugin); !fits) {
+    return Error{file.string() + " cannot be used: " + fits.error().message};
+  }
+  return plugin;
+}
+
+}  // namespace berth

@@ -1,0 +1,156 @@
+#include "serve/acceptor.hpp"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace berth {
+
+namespace {
+
+// Connections taken in one go, so that neither a storm of new clients nor the old ones starve.
+constexpr int kBatch = 16;
+// How soon accepting is tried again after descriptors ran out.
+constexpr Duration kRetry = std::chrono::milliseconds(100);
+// Descriptors left to the handler below the end of what the demultiplexer can watch.
+constexpr int kSpareDescriptors = 4;
+// At most one line in so long about accepting being paused.
+constexpr Duration kQuiet = std::chrono::seconds(10);
+
+}  // namespace
+
+AcceptFailure classify_accept_failure(int errno_value) {
+  switch (errno_value) {
+    case EAGAIN: return AcceptFailure::nothing_waits;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: return AcceptFailure::wait_for_room;
+    default: return AcceptFailure::try_next;
+  }
+}
+
+// A listening socket and its watch.
+class Acceptor::Listener final : public Watcher {
+ public:
+  Listener(Acceptor& acceptor, Fd socket) : acceptor_(acceptor), socket_(std::move(socket)) {}
+  void on_ready(bool, bool) override { acceptor_.accept_some(socket_.get(), kBatch); }
+  void watch(EventLoop& loop) {
+    if (watch_.start(loop.demultiplexer(), socket_.get(), *this, {.read = true})) return;
+    throw std::system_error(errno, std::generic_category(), "cannot watch a listening socket");
+  }
+  void set_active(bool active) { watch_.set_interest({.read = active}); }
+  [[nodiscard]] int socket() const { return socket_.get(); }
+
+ private:
+  Acceptor& acceptor_;
+  Fd socket_;
+  Watch watch_;
+};
+
+Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
+                   std::function<void(AcceptedConnection)> start)
+    : loop_(loop),
+      log_(log),
+      rules_(rules),
+      sessions_(std::move(sessions)),
+      start_(std::move(start)),
+      retry_(loop.timers(), [this] { resume(); }) {}
+
+Acceptor::~Acceptor() = default;
+
+void Acceptor::listen(std::vector<Fd> sockets, Duration client_timeout) {
+  timeval timeout{};  // 0: none
+  if (client_timeout != kUnlimited) {
+    const auto whole = std::chrono::ceil<std::chrono::microseconds>(client_timeout).count();
+    timeout.tv_sec = static_cast<time_t>(whole / 1'000'000);
+    timeout.tv_usec = static_cast<suseconds_t>(whole % 1'000'000);
+  }
+  for (Fd& socket : sockets) {
+    for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+      (void)::setsockopt(socket.get(), SOL_SOCKET, option, &timeout, sizeof timeout);
+    }
+    listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
+    listeners_.back()->watch(loop_);
+  }
+}
+
+void Acceptor::accept_some(int socket, int at_most) {
+  while (at_most-- > 0 && accept_one(socket)) {}
+}
+
+bool Acceptor::accept_one(int socket) {
+  if (sessions_() >= rules_.max_connections) {
+    pause(Pause::full);
+    return false;
+  }
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  const int flags = SOCK_CLOEXEC | (rules_.blocking_sockets ? 0 : SOCK_NONBLOCK);
+  Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&peer), &length, flags));
+  if (connection) {
+    AcceptedConnection accepted{.socket = std::move(connection),
+                                .peer = {reinterpret_cast<sockaddr*>(&peer), length},
+                                .id = ++accepted_,
+                                .accepted = loop_.now()};
+    log_opened(log_, accepted);
+    const int number = accepted.socket.get();
+    start_(std::move(accepted));
+    // The kernel gives the lowest free number: those below are all taken.
+    const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
+    if (near_the_end) pause(Pause::full);
+    return !near_the_end;
+  }
+  const int error = errno;
+  switch (classify_accept_failure(error)) {
+    case AcceptFailure::nothing_waits: return false;
+    case AcceptFailure::try_next: return true;
+    case AcceptFailure::wait_for_room: break;
+  }
+  pause(Pause::short_of_resources);
+  say(std::string("cannot accept: ") + std::strerror(error) +
+      "; clients wait in the backlog (ulimit -n raises the limit on descriptors)");
+  return false;
+}
+
+void Acceptor::pause(Pause why) {
+  paused_ = why;
+  for (const auto& listener : listeners_) listener->set_active(false);
+  if (why == Pause::short_of_resources) {
+    retry_.arm(after(loop_.now(), kRetry));
+  } else {
+    say(fmt::format("no room for more than {} connections: clients wait in the backlog",
+                    sessions_()));
+  }
+}
+
+void Acceptor::resume() {
+  paused_ = Pause::no;
+  retry_.disarm();
+  for (const auto& listener : listeners_) listener->set_active(true);
+}
+
+void Acceptor::on_session_end() {
+  if (paused_ != Pause::no) resume();
+}
+
+void Acceptor::close() {
+  retry_.disarm();
+  for (const auto& listener : listeners_) {
+    // The sockets are about to be closed for good, and closing resets what is in their queues.
+    while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {}
+  }
+  retry_.disarm();
+  listeners_.clear();
+}
+
+void Acceptor::say(std::string text) {
+  if (last_said_ != TimePoint::min() && loop_.now() < after(last_said_, kQuiet)) return;
+  last_said_ = loop_.now();
+  log_.warn("{}", text);
+}
+
+}  // namespace berth

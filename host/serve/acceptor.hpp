@@ -1,0 +1,70 @@
+// The one accept path of all models: takes connections from the worker's listening sockets as long
+// as there is room, and hands them to the model. Lives in the worker, on its main thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "serve/event_loop.hpp"
+#include "serve/session_context.hpp"
+
+namespace berth {
+
+// What to do after accept(2) has failed.
+enum class AcceptFailure {
+  nothing_waits,    // no connection is in the queue
+  try_next,         // that connection is lost, or a signal came: take the next one
+  wait_for_room,    // descriptors or memory are used up: go on in a while
+};
+// Policy, after man 2 accept: no error of accept(2) ends a listener.
+[[nodiscard]] AcceptFailure classify_accept_failure(int errno_value);
+
+class Acceptor {
+ public:
+  struct Rules {
+    unsigned max_connections;  // the worker's share; exact
+    bool blocking_sockets;     // what accept4 makes
+  };
+
+  // `sessions` counts those not yet over; `start` takes an accepted connection.
+  Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
+           std::function<void(AcceptedConnection)> start);
+  ~Acceptor();
+
+  // `client_timeout` becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux:
+  // a blocking system call then gives a silent client up by itself. Throws std::system_error where
+  // a socket cannot be watched.
+  void listen(std::vector<Fd> sockets, Duration client_timeout);
+  // To be called when a session is over: there may be room again.
+  void on_session_end();
+  // Takes what still waits in the queues, as far as there is room, then closes the sockets.
+  void close();
+  [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
+
+ private:
+  class Listener;
+  enum class Pause { no, full, short_of_resources };
+
+  void accept_some(int socket, int at_most);
+  // False when nothing is to be had at the moment.
+  bool accept_one(int socket);
+  void pause(Pause why);
+  void resume();
+  void say(std::string text);
+
+  EventLoop& loop_;
+  Log& log_;
+  Rules rules_;
+  std::function<std::size_t()> sessions_;
+  std::function<void(AcceptedConnection)> start_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  CallTimer retry_;
+  Pause paused_ = Pause::no;
+  TimePoint last_said_ = TimePoint::min();
+  std::uint64_t accepted_ = 0;
+};
+
+}  // namespace berth

@@ -1,0 +1,29 @@
+// Who was being served when a handler crashed. A signal handler writes it, in the crashing process;
+// another process reads it from shared memory, only to show it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "net/address.hpp"
+
+namespace berth {
+
+struct SessionReport;
+
+struct CrashNote {
+  std::atomic<int> signal{0};  // 0: no crash; written last
+  std::uint64_t connection = 0;
+  SocketAddress peer;
+};
+
+// The session whose handler runs on this thread; null between sessions. The crash handler reads it.
+void set_current_session(const SessionReport* report);
+
+// From here on a crash (SEGV, BUS, FPE, ILL, ABRT, SYS) of this process writes `note` and then
+// kills the process as it would have. The note outlives the process.
+void catch_crashes(CrashNote& note);
+// In a session process: the note is this one now.
+void redirect_crash_note(CrashNote& note);
+
+}  // namespace berth

@@ -1,0 +1,61 @@
+// One thread's loop over descriptors and timers. A worker's main thread turns one, the supervisor
+// another.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/clock.hpp"
+#include "serve/demultiplexer.hpp"
+#include "serve/timers.hpp"
+
+namespace berth {
+
+class EventLoop {
+ public:
+  explicit EventLoop(std::unique_ptr<Demultiplexer> demultiplexer)
+      : demultiplexer_(std::move(demultiplexer)) {}
+
+  [[nodiscard]] Demultiplexer& demultiplexer() { return *demultiplexer_; }
+  [[nodiscard]] TimerQueue& timers() { return timers_; }
+  // The time at which this turn's wait ended: one look at the clock serves a whole turn.
+  [[nodiscard]] TimePoint now() const { return now_; }
+
+  // Turns until stop().
+  void run();
+  void stop() { running_ = false; }
+
+ private:
+  void turn();
+
+  std::unique_ptr<Demultiplexer> demultiplexer_;
+  TimerQueue timers_;
+  TimePoint now_ = Clock::now();
+  bool running_ = true;
+};
+
+// A timer that calls a function.
+class CallTimer final : public Timer {
+ public:
+  CallTimer(TimerQueue& queue, std::function<void()> call) : Timer(queue), call_(std::move(call)) {}
+  void on_due() override { call_(); }
+
+ private:
+  std::function<void()> call_;
+};
+
+// A watcher that calls a function.
+class CallWatcher final : public Watcher {
+ public:
+  explicit CallWatcher(std::function<void()> call) : call_(std::move(call)) {}
+  void on_ready(bool, bool) override { call_(); }
+  // Watches for input; throws std::system_error where that cannot be.
+  void start(Demultiplexer& demultiplexer, int fd);
+  void stop() { watch_.stop(); }
+
+ private:
+  std::function<void()> call_;
+  Watch watch_;
+};
+
+}  // namespace berth

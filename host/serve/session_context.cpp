@@ -1,0 +1,73 @@
+#include "serve/session_context.hpp"
+
+#include <sys/eventfd.h>
+
+#include <cstring>
+
+#include "base/quantities.hpp"
+#include "base/signal_name.hpp"
+
+namespace berth {
+
+namespace {
+
+// Adds one to an eventfd's count, which nobody takes away: it stays readable.
+void signal_event(const Fd& event) {
+  if (event) (void)::eventfd_write(event.get(), 1);
+}
+
+std::string reason(const SessionReport& report) {
+  switch (report.end) {
+    case SessionEnd::running: return "still running";
+    case SessionEnd::client: return "closed by the client";
+    case SessionEnd::handler: return "closed by the handler";
+    case SessionEnd::failed: return "the handler failed";
+    case SessionEnd::crashed: return "killed by " + signal_name(report.error);
+    case SessionEnd::vanished: return "its process ended without finishing it";
+    case SessionEnd::lost: break;
+  }
+  if (report.error == ECANCELED) return "cut at the end of the drain";
+  if (report.error == ETIMEDOUT) return "the client was silent for too long";
+  return std::strerror(report.error);
+}
+
+}  // namespace
+
+bool StopState::make_events() {
+  if (drain_event_ && cancel_event_) return true;
+  drain_event_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  cancel_event_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  return drain_event_ && cancel_event_;
+}
+
+void StopState::drain() {
+  draining_ = true;
+  signal_event(drain_event_);
+}
+
+void StopState::cancel() {
+  draining_ = true;
+  cancelled_ = true;
+  signal_event(cancel_event_);
+}
+
+std::string describe(const SessionReport& report) {
+  return fmt::format("connection {} from {}", report.id, report.peer.text());
+}
+
+void log_opened(Log& log, const AcceptedConnection& connection) {
+  if (!log.connections()) return;
+  log.info("connection {} from {}", connection.id, connection.peer.text());
+}
+
+void log_ended(Log& log, const SessionReport& report, const std::string& handler) {
+  if (report.end == SessionEnd::crashed || report.end == SessionEnd::vanished) {
+    log.error("handler '{}' crashed: {}: {}", handler, describe(report), reason(report));
+  }
+  if (!log.connections()) return;
+  log.info("{} ended: {} B in, {} B out, {:.3f} s, {}", describe(report), report.bytes_in,
+           report.bytes_out, std::chrono::duration<double>(Clock::now() - report.accepted).count(),
+           reason(report));
+}
+
+}  // namespace berth

@@ -1,0 +1,91 @@
+// What a session and its worker have in common, whatever the model: plain values that pass between
+// the acceptor, the model and the connection.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/log.hpp"
+#include "net/address.hpp"
+#include "serve/listener_settings.hpp"
+
+namespace berth {
+
+class Handler;
+struct CrashNote;
+
+// A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
+// fails.
+struct AcceptedConnection {
+  Fd socket;
+  SocketAddress peer;
+  std::uint64_t id = 0;
+  TimePoint accepted;
+};
+
+// Why a session is over.
+enum class SessionEnd : std::uint8_t {
+  running,   // not yet
+  client,    // the client closed its side, and the handler was through
+  handler,   // the handler ended it
+  lost,      // an operation failed with `error`, and the handler let it go
+  failed,    // the handler threw
+  crashed,   // killed by signal `error`
+  vanished,  // its process ended without a word: exit() in the handler, or a SIGKILL
+};
+
+// What is told of a session when it is over. Under the fork models it lies in memory shared between
+// the session's process and the worker.
+struct SessionReport {
+  std::uint64_t id = 0;
+  SocketAddress peer;
+  TimePoint accepted;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  SessionEnd end = SessionEnd::running;
+  int error = 0;
+};
+
+// Whether the drain has begun, and whether its deadline has come. Set by the worker's main thread
+// (in a session process: by a signal handler), read by sessions. The events are eventfds that stay
+// readable once signalled, for sessions that wait in poll(2); made when first needed.
+class StopState {
+ public:
+  [[nodiscard]] bool draining() const { return draining_; }
+  [[nodiscard]] bool cancelled() const { return cancelled_; }
+  [[nodiscard]] int drain_event() const { return drain_event_.get(); }
+  [[nodiscard]] int cancel_event() const { return cancel_event_.get(); }
+
+  // False with errno set where there are no descriptors left. Before any thread uses the events.
+  [[nodiscard]] bool make_events();
+
+  // Async-signal-safe.
+  void drain();
+  void cancel();
+
+ private:
+  std::atomic<bool> draining_{false};
+  std::atomic<bool> cancelled_{false};
+  Fd drain_event_;
+  Fd cancel_event_;
+};
+
+// What every session of a worker uses; outlives them all.
+struct SessionContext {
+  const ListenerSettings& settings;
+  const Handler& handler;
+  Log& log;
+  CrashNote& crash_note;
+  StopState stop;
+};
+
+// `connection 17 from 127.0.0.1:2934`
+[[nodiscard]] std::string describe(const SessionReport& report);
+// The line when a connection opens, and the one when it ends; the latter also tells of handlers
+// that crashed or vanished, at level error.
+void log_opened(Log& log, const AcceptedConnection& connection);
+void log_ended(Log& log, const SessionReport& report, const std::string& handler);
+
+}  // namespace berth

@@ -1,0 +1,66 @@
+#include "supervise/protocol.hpp"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace berth {
+
+namespace {
+
+constexpr std::size_t kLongestText = 1000;
+
+}  // namespace
+
+Result<std::pair<Fd, Fd>> make_channel() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
+    return system_error("cannot make a socket pair", errno);
+  }
+  return std::pair(Fd(ends[0]), Fd(ends[1]));
+}
+
+void report(int channel, FromWorker kind, std::string_view text) {
+  std::string message(1, static_cast<char>(kind));
+  message += text.substr(0, kLongestText);
+  (void)::send(channel, message.data(), message.size(), MSG_NOSIGNAL);
+}
+
+std::optional<WorkerReport> next_report(int channel) {
+  std::array<char, 1 + kLongestText> message;
+  const ssize_t length = ::recv(channel, message.data(), message.size(), 0);
+  if (length < 1) return std::nullopt;
+  const auto kind = static_cast<FromWorker>(message[0]);
+  switch (kind) {
+    case FromWorker::ready:
+    case FromWorker::alive:
+    case FromWorker::cannot_start:
+      return WorkerReport{kind, {message.data() + 1, static_cast<std::size_t>(length) - 1}};
+  }
+  return std::nullopt;
+}
+
+void order(int channel, Order what) {
+  std::array<char, 1 + sizeof(Duration::rep)> message;
+  const Duration::rep deadline = what.deadline.count();
+  message[0] = static_cast<char>(what.kind);
+  std::memcpy(message.data() + 1, &deadline, sizeof deadline);
+  (void)::send(channel, message.data(), message.size(), MSG_NOSIGNAL);
+}
+
+Heard next_order(int channel, Order& into) {
+  std::array<char, 1 + sizeof(Duration::rep)> message;
+  const ssize_t length = ::recv(channel, message.data(), message.size(), 0);
+  if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) {
+    return Heard::supervisor_gone;
+  }
+  if (length != static_cast<ssize_t>(message.size())) return Heard::nothing;
+  Duration::rep deadline;
+  std::memcpy(&deadline, message.data() + 1, sizeof deadline);
+  into = {static_cast<ToWorker>(message[0]), Duration(deadline)};
+  return Heard::order;
+}
+
+}  // namespace berth

@@ -1,0 +1,51 @@
+// All that passes between the supervisor and a worker: short messages over one socket pair. Its end
+// of file tells the worker that the supervisor is gone. What a worker sends is data to the
+// supervisor, never an order: a message that it does not know is dropped.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+namespace berth {
+
+enum class FromWorker : char {
+  ready = 'R',         // the handler was created and connections are accepted
+  alive = 'A',         // a heartbeat
+  cannot_start = 'X',  // with the reason; the worker ends
+};
+
+struct WorkerReport {
+  FromWorker kind;
+  std::string text;
+};
+
+enum class ToWorker : char {
+  drain = 'D',  // accept no more, end when the last session has; with the time until the deadline
+};
+
+struct Order {
+  ToWorker kind;
+  Duration deadline;  // from now
+};
+
+// The supervisor's end and the worker's. Close-on-exec, non-blocking.
+[[nodiscard]] Result<std::pair<Fd, Fd>> make_channel();
+
+// Lost where the other side does not read for long or is gone; neither needs an answer.
+void report(int channel, FromWorker kind, std::string_view text = {});
+void order(int channel, Order what);
+
+// The next message; nothing if there is none, or if it was not understood.
+[[nodiscard]] std::optional<WorkerReport> next_report(int channel);
+
+// What the worker's end has to say.
+enum class Heard { nothing, order, supervisor_gone };
+[[nodiscard]] Heard next_order(int channel, Order& into);
+
+}  // namespace berth

@@ -1,0 +1,172 @@
+#include "supervise/supervisor.hpp"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/quantities.hpp"
+#include "base/signal_name.hpp"
+#include "serve/epoll_demultiplexer.hpp"
+
+namespace berth {
+
+namespace {
+
+// What workers have, after the longest drain, to cancel their sessions and to end.
+constexpr Duration kOverdue = std::chrono::seconds(3);
+
+}  // namespace
+
+Supervisor::Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log)
+    : settings_(std::move(settings)),
+      handlers_(std::move(handlers)),
+      log_(log),
+      loop_(std::make_unique<EpollDemultiplexer>()),
+      signal_watcher_([this] { on_signal(); }),
+      overdue_(loop_.timers(), [this] { on_overdue(); }) {}
+
+Supervisor::~Supervisor() = default;
+
+Result<void> Supervisor::run() {
+  auto sockets = bind_all(settings_, log_);
+  if (!sockets) return sockets.error();
+  sockets_ = std::move(*sockets);
+  watch_signals();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  constexpr unsigned kFirstGeneration = 1;
+  for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
+    const ListenerSettings& listener = settings_.listeners[i];
+    for (unsigned index = 0; index < listener.workers; ++index) {
+      workers_.push_back(std::make_unique<WorkerProcess>(
+          WorkerProcess::Identity{listener, handlers_[i], sockets_[i], index, kFirstGeneration},
+          loop_, log_, [this] { on_worker_change(); }));
+    }
+  }
+  for (const auto& worker : workers_) worker->start();
+  loop_.run();
+  log_.info("berth has stopped");
+  return {};
+}
+
+// ---- Signals ----
+
+void Supervisor::watch_signals() {
+  sigset_t watched;
+  ::sigemptyset(&watched);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD}) {
+    ::sigaddset(&watched, signal);
+  }
+  // Ignored dispositions are inherited over exec: with SIGCHLD ignored no child could be waited for.
+  ::signal(SIGCHLD, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+  signals_ = Fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) throw std::system_error(errno, std::generic_category(), "signalfd");
+  signal_watcher_.start(loop_.demultiplexer(), signals_.get());
+}
+
+void Supervisor::on_signal() {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    on_signal(static_cast<int>(signal.ssi_signo));
+  }
+}
+
+void Supervisor::on_signal(int signal) {
+  if (signal == SIGCHLD) return on_child();
+  const std::string name = signal_name(signal);
+  switch (signal) {
+    case SIGINT:
+      if (stopping_) return stop_now(name.c_str());
+      [[fallthrough]];
+    case SIGTERM: return stop_in_order(name.c_str());
+    case SIGQUIT: return stop_now(name.c_str());
+    case SIGUSR1: return reopen_logs();
+    default: log_.warn("{} is not understood by this version of berth", name);
+  }
+}
+
+void Supervisor::reopen_logs() {
+  log_.reopen();
+  for (const auto& worker : workers_) worker->reopen_log();
+  log_.info("SIGUSR1: log reopened");
+}
+
+// ---- Workers ----
+
+void Supervisor::on_child() {
+  for (;;) {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) break;
+    const auto dead = std::find_if(workers_.begin(), workers_.end(),
+                                   [&](const auto& worker) { return worker->pid() == pid; });
+    if (dead == workers_.end()) continue;  // an orphan's end: it is reaped, and that is all
+    orphans_.add_group(pid);
+    (*dead)->on_death(status);
+  }
+  end_if_all_over();
+}
+
+void Supervisor::on_worker_change() {
+  const auto all = [this](auto... states) {
+    return std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
+      return ((worker->state() == states) || ...);
+    });
+  };
+  if (!announced_ && all(WorkerState::serving, WorkerState::failed) &&
+      !all(WorkerState::failed)) {
+    announced_ = true;
+    log_.info("berth is ready: {} listeners", settings_.listeners.size());
+  }
+  end_if_all_over();
+}
+
+// ---- Stopping ----
+
+void Supervisor::stop_in_order(const char* why) {
+  if (stopping_) return;
+  stopping_ = true;
+  Duration longest = Duration::zero();
+  for (const auto& listener : settings_.listeners) {
+    longest = std::max(longest, listener.drain_timeout);
+  }
+  log_.info("{}: draining, at most {}", why, format_duration(longest));
+  // First these copies, so that a worker, once it has emptied the queue, closes the last one.
+  for (auto& sockets : sockets_) sockets.clear();
+  for (const auto& worker : workers_) worker->tell(WorkerEvent::drain);
+  orphans_.send_signal(SIGTERM);
+  overdue_.arm(after(Clock::now(), longest + kOverdue));
+  end_if_all_over();
+}
+
+void Supervisor::stop_now(const char* why) {
+  stopping_ = true;
+  log_.warn("{}: ending at once", why);
+  sockets_.clear();
+  for (const auto& worker : workers_) worker->tell(WorkerEvent::end_now);
+  orphans_.send_signal(SIGKILL);
+  end_if_all_over();
+}
+
+void Supervisor::on_overdue() {
+  log_.error("workers that did not end in time are killed");
+  for (const auto& worker : workers_) worker->tell(WorkerEvent::overdue);
+  orphans_.send_signal(SIGKILL);
+}
+
+void Supervisor::end_if_all_over() {
+  if (!stopping_ || orphans_.any()) return;
+  const bool all_over =
+      std::all_of(workers_.begin(), workers_.end(),
+                  [](const auto& worker) { return worker->state() == WorkerState::over; });
+  if (all_over) loop_.stop();
+}
+
+}  // namespace berth

@@ -1,0 +1,54 @@
+// The supervisor: owns the listening sockets, starts a worker for each listener (or several), starts
+// again what dies, and takes all down in order. One process, one thread; it loads no plugin.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "base/log.hpp"
+#include "serve/event_loop.hpp"
+#include "supervise/host_settings.hpp"
+#include "supervise/listening.hpp"
+#include "supervise/orphans.hpp"
+#include "supervise/worker_process.hpp"
+
+namespace berth {
+
+class Supervisor {
+ public:
+  // `handlers` are the files of the listeners' handlers, in the listeners' order.
+  Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log);
+  ~Supervisor();
+
+  // Binds, starts, serves until stopped. The error is what kept it from starting.
+  [[nodiscard]] Result<void> run();
+
+ private:
+  void watch_signals();
+  void on_signal();
+  void on_signal(int signal);
+  void on_child();
+  void reopen_logs();
+  void stop_in_order(const char* why);
+  void stop_now(const char* why);
+  void on_overdue();
+  void on_worker_change();
+  void end_if_all_over();
+
+  HostSettings settings_;
+  std::vector<std::filesystem::path> handlers_;
+  Log& log_;
+  EventLoop loop_;
+  std::vector<ListeningSockets> sockets_;  // by listener
+  std::vector<std::unique_ptr<WorkerProcess>> workers_;
+  Orphans orphans_;
+  Fd signals_;
+  CallWatcher signal_watcher_;
+  CallTimer overdue_;
+  bool announced_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace berth

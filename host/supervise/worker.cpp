@@ -1,0 +1,141 @@
+#include "supervise/worker.hpp"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "supervise/protocol.hpp"
+
+namespace berth {
+
+namespace {
+
+// What sessions have between being cancelled and being ended without asking.
+constexpr Duration kGrace = std::chrono::seconds(1);
+
+std::vector<int> numbers_of(const std::vector<Fd>& sockets, const Fd& channel) {
+  std::vector<int> numbers = {channel.get()};
+  for (const Fd& socket : sockets) numbers.push_back(socket.get());
+  return numbers;
+}
+
+// This process's copies: the objects of the process it was forked from are not its to release.
+std::vector<Fd> take_over(const std::vector<Fd>& sockets) {
+  std::vector<Fd> own;
+  for (const Fd& socket : sockets) own.emplace_back(socket.get());
+  return own;
+}
+
+}  // namespace
+
+Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
+               const std::vector<Fd>& sockets, Fd channel)
+    : sessions_(sessions),
+      channel_(std::move(channel)),
+      loop_(model.make_loop()),
+      model_(model.make({.loop = *loop_,
+                         .sessions = sessions_,
+                         .max_connections = max_connections,
+                         .worker_descriptors = numbers_of(sockets, channel_),
+                         .on_session_end = [this] { on_session_end(); }})),
+      acceptor_(
+          *loop_, sessions_.log,
+          {.max_connections = max_connections, .blocking_sockets = model.blocking_sockets},
+          [this] { return model_->sessions(); },
+          [this](AcceptedConnection connection) { model_->start(std::move(connection)); }),
+      channel_watcher_([this] { on_channel(); }),
+      signal_watcher_([this] { on_signal(); }),
+      heartbeat_(loop_->timers(), [this] { beat(); }),
+      deadline_(loop_->timers(), [this] { on_deadline(); }),
+      grace_(loop_->timers(), [this] { on_grace_end(); }) {
+  watch_signals();
+  channel_watcher_.start(loop_->demultiplexer(), channel_.get());
+  acceptor_.listen(take_over(sockets), model.blocking_sockets ? sessions_.settings.idle_timeout
+                                                              : kUnlimited);
+}
+
+Worker::~Worker() = default;
+
+void Worker::run() {
+  report(channel_.get(), FromWorker::ready);
+  beat();
+  loop_->run();
+  if (model_->sessions() == 0) return;
+  // Their stacks are in use: nothing of this process can be taken down in order any more.
+  sessions_.log.warn("{} sessions did not end when cancelled: they end with the worker",
+                     model_->sessions());
+  std::_Exit(EXIT_SUCCESS);
+}
+
+void Worker::watch_signals() {
+  sigset_t watched;
+  ::sigemptyset(&watched);
+  ::sigaddset(&watched, SIGTERM);
+  ::sigaddset(&watched, SIGUSR1);
+  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+  signals_ = Fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) throw std::system_error(errno, std::generic_category(), "signalfd");
+  signal_watcher_.start(loop_->demultiplexer(), signals_.get());
+}
+
+void Worker::on_signal() {
+  signalfd_siginfo signal{};
+  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo == SIGUSR1) sessions_.log.reopen();
+    if (signal.ssi_signo == SIGTERM) drain(sessions_.settings.drain_timeout);
+  }
+}
+
+void Worker::on_channel() {
+  Order order{};
+  switch (next_order(channel_.get(), order)) {
+    case Heard::nothing: return;
+    case Heard::order:
+      if (order.kind == ToWorker::drain) drain(order.deadline);
+      return;
+    case Heard::supervisor_gone:
+      channel_watcher_.stop();
+      sessions_.log.error("the supervisor is gone: draining");
+      drain(sessions_.settings.drain_timeout);
+  }
+}
+
+void Worker::beat() {
+  report(channel_.get(), FromWorker::alive);
+  heartbeat_.arm(after(loop_->now(), sessions_.settings.heartbeat_timeout / 4));
+}
+
+void Worker::drain(Duration deadline) {
+  if (draining_) return;
+  draining_ = true;
+  acceptor_.close();
+  model_->begin_drain();
+  if (model_->sessions() == 0) return loop_->stop();
+  sessions_.log.info("draining: {} connections", model_->sessions());
+  deadline_.arm(after(loop_->now(), deadline));
+}
+
+void Worker::on_deadline() {
+  sessions_.log.warn("drain_timeout has passed: ending {} connections", model_->sessions());
+  model_->cancel_sessions();
+  if (model_->sessions() == 0) return loop_->stop();
+  grace_.arm(after(loop_->now(), kGrace));
+}
+
+void Worker::on_grace_end() {
+  if (killed_) return loop_->stop();
+  killed_ = true;
+  model_->kill_sessions();
+  grace_.arm(after(loop_->now(), kGrace));
+}
+
+void Worker::on_session_end() {
+  if (!draining_) return acceptor_.on_session_end();
+  if (model_->sessions() == 0) loop_->stop();
+}
+
+}  // namespace berth

@@ -1,0 +1,52 @@
+// A worker: accepts, lets its model serve, tells the supervisor that it lives, and drains when it
+// is told to, when it gets a SIGTERM, or when the supervisor is gone. Runs in the worker's process,
+// on its main thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "model/model.hpp"
+#include "serve/acceptor.hpp"
+#include "serve/event_loop.hpp"
+
+namespace berth {
+
+class Worker {
+ public:
+  // `sockets` are this process's copies of the listening sockets; the worker takes them over.
+  // Throws std::system_error where the kernel refuses what it needs.
+  Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
+         const std::vector<Fd>& sockets, Fd channel);
+  ~Worker();
+
+  // Serves until the drain is over. Sessions that do not end by its deadline, nor when cancelled,
+  // end with the process.
+  void run();
+
+ private:
+  void watch_signals();
+  void on_signal();
+  void on_channel();
+  void beat();
+  void drain(Duration deadline);
+  void on_deadline();
+  void on_grace_end();
+  void on_session_end();
+
+  SessionContext& sessions_;
+  Fd channel_;
+  Fd signals_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<Model> model_;
+  Acceptor acceptor_;
+  CallWatcher channel_watcher_;
+  CallWatcher signal_watcher_;
+  CallTimer heartbeat_;
+  CallTimer deadline_;
+  CallTimer grace_;
+  bool draining_ = false;
+  bool killed_ = false;
+};
+
+}  // namespace berth

@@ -1,0 +1,176 @@
+#include "supervise/worker_process.hpp"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "base/quantities.hpp"
+#include "base/signal_name.hpp"
+#include "supervise/protocol.hpp"
+#include "supervise/worker_start.hpp"
+
+namespace berth {
+
+namespace {
+
+// Between its start and its first sign of life a handler may load what it needs.
+constexpr Duration kStartLimit = std::chrono::seconds(60);
+
+// Whether a debugger holds the process: its silence then says nothing.
+bool is_traced(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; status >> word;) {
+    if (word == "TracerPid:") return status >> word && word != "0";
+  }
+  return false;
+}
+
+}  // namespace
+
+WorkerProcess::WorkerProcess(Identity identity, EventLoop& loop, Log& log,
+                             std::function<void()> on_change)
+    : identity_(identity),
+      loop_(loop),
+      log_(log),
+      on_change_(std::move(on_change)),
+      report_watcher_([this] { on_report(); }),
+      silence_(loop.timers(), [this] { on_silence(); }),
+      restart_(loop.timers(), [this] { tell(WorkerEvent::restart); }) {}
+
+std::string WorkerProcess::name() const {
+  return fmt::format("listener '{}': worker {}", identity_.settings.name, identity_.index);
+}
+
+void WorkerProcess::start() {
+  auto channel = make_channel();
+  const pid_t pid = channel ? ::fork() : -1;
+  if (pid == 0) {
+    run_worker({.settings = identity_.settings,
+                .index = identity_.index,
+                .handler = identity_.handler,
+                .sockets = identity_.sockets,
+                .channel = std::move(channel->second),
+                .board = *board_,
+                .log = log_});
+  }
+  if (pid < 0) {
+    log_.error("{} cannot be started: {}", name(), std::strerror(errno));
+    return tell(WorkerEvent::died);
+  }
+  // Done on both sides: whoever comes first, the group exists before anyone needs it.
+  ::setpgid(pid, pid);
+  pid_ = pid;
+  state_ = WorkerState::starting;
+  channel_ = std::move(channel->first);
+  report_watcher_.start(loop_.demultiplexer(), channel_.get());
+  expect_heartbeat(kStartLimit);
+}
+
+void WorkerProcess::tell(WorkerEvent event) {
+  const WorkerStep step = next_step(state_, event);
+  state_ = step.state;
+  act(step.action);
+}
+
+void WorkerProcess::act(WorkerAction action) {
+  switch (action) {
+    case WorkerAction::none: return;
+    case WorkerAction::announce:
+      log_.info("{} is ready (pid {})", name(), pid_);
+      return on_change_();
+    case WorkerAction::ask_restart_policy: return restart_or_give_up();
+    case WorkerAction::start: return start();
+    case WorkerAction::order_drain: return order_drain();
+    case WorkerAction::kill_worker: (void)::kill(pid_, SIGKILL); return;
+    case WorkerAction::kill_group: (void)::kill(-pid_, SIGKILL); return;
+    case WorkerAction::forget:
+      restart_.disarm();
+      return on_change_();
+  }
+}
+
+void WorkerProcess::on_report() {
+  const auto report = next_report(channel_.get());
+  if (!report) return;
+  switch (report->kind) {
+    case FromWorker::cannot_start:
+      return log_.error("{} cannot start: {}", name(), report->text);
+    case FromWorker::ready: tell(WorkerEvent::ready); break;
+    case FromWorker::alive: break;
+  }
+  expect_heartbeat(identity_.settings.heartbeat_timeout);
+}
+
+void WorkerProcess::expect_heartbeat(Duration within) { silence_.arm(after(loop_.now(), within)); }
+
+void WorkerProcess::on_silence() {
+  const bool watched = state_ == WorkerState::starting || state_ == WorkerState::serving;
+  if (!watched) return;
+  const Duration limit = state_ == WorkerState::starting ? kStartLimit
+                                                         : identity_.settings.heartbeat_timeout;
+  if (is_traced(pid_)) return expect_heartbeat(limit);
+  log_.error("{} (pid {}) has given no sign of life for {}: it is stopped, or handler '{}' holds "
+             "it up; replacing it",
+             name(), pid_, format_duration(limit), identity_.settings.handler);
+  tell(WorkerEvent::silent);
+}
+
+void WorkerProcess::order_drain() {
+  order(channel_.get(), {ToWorker::drain, identity_.settings.drain_timeout});
+}
+
+void WorkerProcess::on_death(int status) {
+  while (const auto report = next_report(channel_.get())) {
+    if (report->kind == FromWorker::cannot_start) {
+      log_.error("{} cannot start: {}", name(), report->text);
+    }
+  }
+  report_watcher_.stop();
+  channel_.reset();
+  silence_.disarm();
+  tell_death(status);
+  pid_ = 0;
+  tell(WorkerEvent::died);
+}
+
+void WorkerProcess::tell_death(int status) {
+  const bool ordered = state_ == WorkerState::draining || state_ == WorkerState::ending;
+  if (ordered) return log_.info("{} (pid {}) has ended", name(), pid_);
+  const std::string how = WIFSIGNALED(status)
+                              ? "was killed by " + signal_name(WTERMSIG(status))
+                              : fmt::format("ended (exit status {})", WEXITSTATUS(status));
+  CrashNote& note = board_->crash;
+  std::string where;
+  if (note.signal != 0) {
+    where = " in handler '" + identity_.settings.handler + "'";
+    if (note.connection != 0) {
+      where += fmt::format(", serving connection {} from {}", note.connection, note.peer.text());
+    }
+  }
+  log_.error("{} (pid {}) {}{}", name(), pid_, how, where);
+  note.signal = 0;
+  note.connection = 0;
+}
+
+void WorkerProcess::restart_or_give_up() {
+  const auto delay = policy_.on_death(Clock::now());
+  if (!delay) {
+    state_ = WorkerState::failed;
+    log_.critical("{} has died {} times within {}: it has failed and is not started again", name(),
+                  RestartPolicy::kDeaths, format_duration(RestartPolicy::kWindow));
+    return on_change_();
+  }
+  if (*delay > Duration::zero()) log_.info("{} starts again in {}", name(), format_duration(*delay));
+  restart_.arm(after(Clock::now(), *delay));
+}
+
+void WorkerProcess::reopen_log() {
+  if (pid_ != 0) (void)::kill(pid_, SIGUSR1);
+}
+
+}  // namespace berth

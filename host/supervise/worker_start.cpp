@@ -1,0 +1,97 @@
+#include "supervise/worker_start.hpp"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <ctime>
+#include <exception>
+
+#include "model/model.hpp"
+#include "plugin/handler.hpp"
+#include "plugin/load.hpp"
+#include "plugin/options.hpp"
+#include "supervise/protocol.hpp"
+#include "supervise/worker.hpp"
+
+namespace berth {
+
+namespace {
+
+// Beside those of its connections: the log, the channel, sockets, the handler's own.
+constexpr rlim_t kOtherDescriptors = 64;
+
+void keep_only(const WorkerStart& start) {
+  std::vector<int> kept = {0, 1, 2, start.log.descriptor(), start.channel.get()};
+  for (const Fd& socket : start.sockets) kept.push_back(socket.get());
+  close_all_but(std::move(kept));
+}
+
+// Raised as far as this listener needs and no further: programs that select(2) expect a low limit.
+void raise_descriptor_limit(const ModelRow& model, unsigned max_connections) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t needed =
+      rlim_t{max_connections} * model.descriptors_per_connection + kOtherDescriptors;
+  if (limit.rlim_cur >= needed) return;
+  limit.rlim_cur = std::min(needed, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<Handler> make_handler(const WorkerStart& start) {
+  const auto plugin = load_plugin(start.handler);
+  if (!plugin) return plugin.error();
+  Diagnostics problems("options");
+  const BoundOptions options =
+      bind_options(*plugin.value(), start.settings.options, start.settings.where.handler, problems);
+  if (!problems.empty()) return Error{problems.to_text()};
+  auto handler = Handler::create(*plugin.value(), options);
+  if (!handler) {
+    return Error{"handler '" + start.settings.handler + "' refuses: " + handler.error().message};
+  }
+  return handler;
+}
+
+// Serves; the text of what kept it from that, if anything did.
+Result<void> serve(WorkerStart& start) {
+  const ModelRow& model = *find_model(start.settings.model);
+  const unsigned room =
+      share_of(start.settings.max_connections, start.settings.workers, start.index);
+  raise_descriptor_limit(model, room);
+  catch_crashes(start.board.crash);
+  ::tzset();  // read once here, not in every session's process
+  auto handler = make_handler(start);
+  if (!handler) return handler.error();
+  SessionContext sessions{.settings = start.settings,
+                          .handler = *handler,
+                          .log = start.log,
+                          .crash_note = start.board.crash,
+                          .stop = {}};
+  Worker worker(model, sessions, room, start.sockets, std::move(start.channel));
+  worker.run();
+  return {};
+}
+
+}  // namespace
+
+unsigned share_of(unsigned total, unsigned workers, unsigned index) {
+  return total / workers + (index < total % workers ? 1 : 0);
+}
+
+void run_worker(WorkerStart start) {
+  ::setpgid(0, 0);
+  keep_only(start);
+  start.log.set_source(start.settings.name);
+  const int channel = start.channel.get();
+  try {
+    const auto served = serve(start);
+    if (served) std::_Exit(EXIT_SUCCESS);
+    report(channel, FromWorker::cannot_start, served.error().message);
+  } catch (const std::exception& fault) {
+    report(channel, FromWorker::cannot_start, fault.what());
+  }
+  std::_Exit(EXIT_FAILURE);
+}
+
+}  // namespace berth
