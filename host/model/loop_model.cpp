@@ -20,8 +20,7 @@ void LoopModel::start(AcceptedConnection accepted) {
   connection.place = std::prev(connections_.end());
   connection.last_active = context_.loop.now();
   if (connection.start()) return;  // it may be over already
-  sessions.log.error("connection {} is closed: it cannot be watched: {}", id,
-                     std::strerror(errno));
+  sessions.log.error("connection {} is closed: it cannot be watched: {}", id, std::strerror(errno));
   over(connection);
 }
 

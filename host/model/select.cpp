@@ -31,7 +31,8 @@ const ModelRow kSelectModel = {
     .choose = "many short exchanges that do not use much CPU; up to some hundred connections",
     .blocking_sockets = false,
     .descriptors_per_connection = 1,
-    .make_loop = [] { return std::make_unique<EventLoop>(std::make_unique<SelectDemultiplexer>()); },
+    .make_loop =
+        [] { return std::make_unique<EventLoop>(std::make_unique<SelectDemultiplexer>()); },
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
       return std::make_unique<LoopModel>(std::move(context));
     },

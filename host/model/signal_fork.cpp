@@ -1,8 +1,12 @@
-// `signal-fork`: a process for each connection, reaped by the kernel because SIGCHLD is ignored. The
-// worker learns of each end from a pidfd, since no wait(2) tells of a process that the kernel reaps.
+// `signal-fork`: a process for each connection, reaped by the kernel because SIGCHLD is ignored.
+// The worker learns of each end from a pidfd, since no wait(2) tells of a process that the kernel
+// reaps.
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
+// glibc 2.36 forgets to say that these are C functions.
+extern "C" {
+#include <sys/pidfd.h>
+}
 
 #include <cerrno>
 

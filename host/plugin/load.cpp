@@ -61,8 +61,8 @@ Result<void> vet_file(const fs::path& file) {
       header.e_type != ET_DYN) {
     return Error{file.string() + " is not a shared object (build it with -shared -fPIC)"};
   }
-  if (read_at(self.get(), 0, own) && (header.e_machine != own.e_machine ||
-                                      header.e_ident[EI_CLASS] != own.e_ident[EI_CLASS])) {
+  if (read_at(self.get(), 0, own) &&
+      (header.e_machine != own.e_machine || header.e_ident[EI_CLASS] != own.e_ident[EI_CLASS])) {
     return Error{file.string() + " was built for another kind of processor"};
   }
   if (header.e_phentsize != sizeof(ProgramHeader) ||

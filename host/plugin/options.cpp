@@ -93,15 +93,18 @@ std::vector<berth_bytes> map_of(const OptionValue& value, BoundOptions& bound) {
 
 std::string limit_text(const berth_option& option, std::int64_t limit) {
   switch (option.type) {
-    case BERTH_DURATION: return format_duration(Duration(limit));
-    case BERTH_SIZE: return format_size(static_cast<std::uint64_t>(limit));
-    default: return std::to_string(limit);
+    case BERTH_DURATION:
+      return format_duration(Duration(limit));
+    case BERTH_SIZE:
+      return format_size(static_cast<std::uint64_t>(limit));
+    default:
+      return std::to_string(limit);
   }
 }
 
 void check_limits(const OptionValue& value, const berth_option& option, std::int64_t number) {
-  const bool limited = option.type == BERTH_INTEGER || option.type == BERTH_DURATION ||
-                       option.type == BERTH_SIZE;
+  const bool limited =
+      option.type == BERTH_INTEGER || option.type == BERTH_DURATION || option.type == BERTH_SIZE;
   if (!limited || (option.minimum == 0 && option.maximum == 0)) return;
   if (number >= option.minimum && number <= option.maximum) return;
   throw Misfit{value.where, "must be within " + limit_text(option, option.minimum) + " and " +
@@ -115,16 +118,35 @@ berth_setting bind(const OptionValue& value, const berth_option& option, BoundOp
   setting.type = option.type;
   std::vector<berth_bytes> items;
   switch (option.type) {
-    case BERTH_BOOL: setting.integer = bool_of(value) ? 1 : 0; break;
-    case BERTH_INTEGER: setting.integer = number_of<std::int64_t>(value, "a whole number"); break;
-    case BERTH_REAL: setting.real = number_of<double>(value, "a number"); break;
-    case BERTH_TEXT: setting.text = bound.keep(scalar_of(value, "a text")); break;
-    case BERTH_DURATION: setting.integer = duration_of(value, option); break;
-    case BERTH_SIZE: setting.integer = size_of(value); break;
-    case BERTH_CHOICE: setting.integer = choice_of(value, option); break;
-    case BERTH_LIST: items = list_of(value, bound); break;
-    case BERTH_MAP: items = map_of(value, bound); break;
-    default: throw Misfit{value.where, "has a type that this host does not know"};
+    case BERTH_BOOL:
+      setting.integer = bool_of(value) ? 1 : 0;
+      break;
+    case BERTH_INTEGER:
+      setting.integer = number_of<std::int64_t>(value, "a whole number");
+      break;
+    case BERTH_REAL:
+      setting.real = number_of<double>(value, "a number");
+      break;
+    case BERTH_TEXT:
+      setting.text = bound.keep(scalar_of(value, "a text"));
+      break;
+    case BERTH_DURATION:
+      setting.integer = duration_of(value, option);
+      break;
+    case BERTH_SIZE:
+      setting.integer = size_of(value);
+      break;
+    case BERTH_CHOICE:
+      setting.integer = choice_of(value, option);
+      break;
+    case BERTH_LIST:
+      items = list_of(value, bound);
+      break;
+    case BERTH_MAP:
+      items = map_of(value, bound);
+      break;
+    default:
+      throw Misfit{value.where, "has a type that this host does not know"};
   }
   check_limits(value, option, setting.integer);
   setting.item_count = items.size();
@@ -194,18 +216,26 @@ const berth_option& option_row(const berth_plugin& plugin, std::size_t index) {
 
 std::string type_of(const berth_option& option) {
   switch (option.type) {
-    case BERTH_BOOL: return "true or false";
-    case BERTH_INTEGER: return "whole number";
-    case BERTH_REAL: return "number";
-    case BERTH_TEXT: return "text";
-    case BERTH_DURATION: return "duration";
-    case BERTH_SIZE: return "size";
+    case BERTH_BOOL:
+      return "true or false";
+    case BERTH_INTEGER:
+      return "whole number";
+    case BERTH_REAL:
+      return "number";
+    case BERTH_TEXT:
+      return "text";
+    case BERTH_DURATION:
+      return "duration";
+    case BERTH_SIZE:
+      return "size";
     case BERTH_CHOICE:
-      return one_of(
-          std::vector<std::string>(option.choices, option.choices + option.choice_count));
-    case BERTH_LIST: return "list of texts";
-    case BERTH_MAP: return "map of texts";
-    default: return "unknown";
+      return one_of(std::vector<std::string>(option.choices, option.choices + option.choice_count));
+    case BERTH_LIST:
+      return "list of texts";
+    case BERTH_MAP:
+      return "map of texts";
+    default:
+      return "unknown";
   }
 }
 

@@ -70,7 +70,8 @@ Result<std::string> try_in_child(const std::function<std::string()>& work, Durat
   const bool in_time = read_all(answer.get(), after(Clock::now(), limit), text);
   if (!in_time) ::kill(child, SIGKILL);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
   if (!in_time) return Error{"did not come to an end within " + format_duration(limit)};
   if (text.ends_with(kEndOfAnswer)) {
     text.pop_back();

@@ -24,12 +24,15 @@ constexpr Duration kQuiet = std::chrono::seconds(10);
 
 AcceptFailure classify_accept_failure(int errno_value) {
   switch (errno_value) {
-    case EAGAIN: return AcceptFailure::nothing_waits;
+    case EAGAIN:
+      return AcceptFailure::nothing_waits;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM: return AcceptFailure::wait_for_room;
-    default: return AcceptFailure::try_next;
+    case ENOMEM:
+      return AcceptFailure::wait_for_room;
+    default:
+      return AcceptFailure::try_next;
   }
 }
 
@@ -79,7 +82,8 @@ void Acceptor::listen(std::vector<Fd> sockets, Duration client_timeout) {
 }
 
 void Acceptor::accept_some(int socket, int at_most) {
-  while (at_most-- > 0 && accept_one(socket)) {}
+  while (at_most-- > 0 && accept_one(socket)) {
+  }
 }
 
 bool Acceptor::accept_one(int socket) {
@@ -106,9 +110,12 @@ bool Acceptor::accept_one(int socket) {
   }
   const int error = errno;
   switch (classify_accept_failure(error)) {
-    case AcceptFailure::nothing_waits: return false;
-    case AcceptFailure::try_next: return true;
-    case AcceptFailure::wait_for_room: break;
+    case AcceptFailure::nothing_waits:
+      return false;
+    case AcceptFailure::try_next:
+      return true;
+    case AcceptFailure::wait_for_room:
+      break;
   }
   pause(Pause::short_of_resources);
   say(std::string("cannot accept: ") + std::strerror(error) +
@@ -141,7 +148,8 @@ void Acceptor::close() {
   retry_.disarm();
   for (const auto& listener : listeners_) {
     // The sockets are about to be closed for good, and closing resets what is in their queues.
-    while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {}
+    while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {
+    }
   }
   retry_.disarm();
   listeners_.clear();

@@ -15,9 +15,9 @@ namespace berth {
 
 // What to do after accept(2) has failed.
 enum class AcceptFailure {
-  nothing_waits,    // no connection is in the queue
-  try_next,         // that connection is lost, or a signal came: take the next one
-  wait_for_room,    // descriptors or memory are used up: go on in a while
+  nothing_waits,  // no connection is in the queue
+  try_next,       // that connection is lost, or a signal came: take the next one
+  wait_for_room,  // descriptors or memory are used up: go on in a while
 };
 // Policy, after man 2 accept: no error of accept(2) ends a listener.
 [[nodiscard]] AcceptFailure classify_accept_failure(int errno_value);

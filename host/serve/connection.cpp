@@ -230,11 +230,18 @@ Connection::Sent Connection::send_more(int flags) {
 
 Connection::Progress Connection::carry_on_write(int flags) {
   switch (send_more(flags)) {
-    case Sent::all: complete_write(0); break;
-    case Sent::some: break;
-    case Sent::blocked: return Progress::blocked;
-    case Sent::interrupted: return Progress::interrupted;
-    case Sent::failed: break_off(error_); break;
+    case Sent::all:
+      complete_write(0);
+      break;
+    case Sent::some:
+      break;
+    case Sent::blocked:
+      return Progress::blocked;
+    case Sent::interrupted:
+      return Progress::interrupted;
+    case Sent::failed:
+      break_off(error_);
+      break;
   }
   return Progress::made;
 }

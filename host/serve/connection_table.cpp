@@ -23,10 +23,14 @@ std::size_t copy_out(std::string_view text, char* buffer, std::size_t capacity) 
 
 LogLevel level_of(int level) {
   switch (level) {
-    case BERTH_DEBUG: return LogLevel::debug;
-    case BERTH_INFO: return LogLevel::info;
-    case BERTH_WARN: return LogLevel::warn;
-    default: return LogLevel::error;
+    case BERTH_DEBUG:
+      return LogLevel::debug;
+    case BERTH_INFO:
+      return LogLevel::info;
+    case BERTH_WARN:
+      return LogLevel::warn;
+    default:
+      return LogLevel::error;
   }
 }
 
@@ -38,25 +42,29 @@ const berth_host kHostTable = {
     .read = [](berth_connection* c, berth_operation* o) noexcept { return of(c).read(*o); },
     .write = [](berth_connection* c, berth_operation* o) noexcept { return of(c).write(*o); },
     .sleep = [](berth_connection* c, berth_operation* o) noexcept { return of(c).sleep(*o); },
-    .finish = [](berth_connection* c, int outcome, berth_bytes text) noexcept {
-      of(c).finish(outcome, {text.data, text.size});
-    },
-    .peer = [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
-      return copy_out(of(c).report().peer.text(), buffer, capacity);
-    },
-    .local = [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
-      return copy_out(of(c).local().text(), buffer, capacity);
-    },
-    .listener = [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
-      return copy_out(of(c).context().settings.name, buffer, capacity);
-    },
+    .finish =
+        [](berth_connection* c, int outcome, berth_bytes text) noexcept {
+          of(c).finish(outcome, {text.data, text.size});
+        },
+    .peer =
+        [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
+          return copy_out(of(c).report().peer.text(), buffer, capacity);
+        },
+    .local =
+        [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
+          return copy_out(of(c).local().text(), buffer, capacity);
+        },
+    .listener =
+        [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
+          return copy_out(of(c).context().settings.name, buffer, capacity);
+        },
     .id = [](const berth_connection* c) noexcept { return of(c).report().id; },
-    .stopping = [](const berth_connection* c) noexcept {
-      return of(c).context().stop.draining() ? 1 : 0;
-    },
-    .log = [](berth_connection* c, int level, berth_bytes text) noexcept {
-      of(c).log(level_of(level), {text.data, text.size});
-    },
+    .stopping =
+        [](const berth_connection* c) noexcept { return of(c).context().stop.draining() ? 1 : 0; },
+    .log =
+        [](berth_connection* c, int level, berth_bytes text) noexcept {
+          of(c).log(level_of(level), {text.data, text.size});
+        },
 };
 
 }  // namespace berth

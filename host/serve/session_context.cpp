@@ -18,13 +18,20 @@ void signal_event(const Fd& event) {
 
 std::string reason(const SessionReport& report) {
   switch (report.end) {
-    case SessionEnd::running: return "still running";
-    case SessionEnd::client: return "closed by the client";
-    case SessionEnd::handler: return "closed by the handler";
-    case SessionEnd::failed: return "the handler failed";
-    case SessionEnd::crashed: return "killed by " + signal_name(report.error);
-    case SessionEnd::vanished: return "its process ended without finishing it";
-    case SessionEnd::lost: break;
+    case SessionEnd::running:
+      return "still running";
+    case SessionEnd::client:
+      return "closed by the client";
+    case SessionEnd::handler:
+      return "closed by the handler";
+    case SessionEnd::failed:
+      return "the handler failed";
+    case SessionEnd::crashed:
+      return "killed by " + signal_name(report.error);
+    case SessionEnd::vanished:
+      return "its process ended without finishing it";
+    case SessionEnd::lost:
+      break;
   }
   if (report.error == ECANCELED) return "cut at the end of the drain";
   if (report.error == ETIMEDOUT) return "the client was silent for too long";

@@ -15,8 +15,8 @@ namespace berth {
 // The sockets of one listener; a host name may stand for several addresses.
 using ListeningSockets = std::vector<Fd>;
 
-// Binds every address of every listener, or none: the error tells all that failed, a line each, with
-// their places in the config. Tells the log where each listener really listens.
+// Binds every address of every listener, or none: the error tells all that failed, a line each,
+// with their places in the config. Tells the log where each listener really listens.
 [[nodiscard]] Result<std::vector<ListeningSockets>> bind_all(const HostSettings& settings,
                                                              Log& log);
 

@@ -62,7 +62,8 @@ void Supervisor::watch_signals() {
   for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD}) {
     ::sigaddset(&watched, signal);
   }
-  // Ignored dispositions are inherited over exec: with SIGCHLD ignored no child could be waited for.
+  // Ignored dispositions are inherited over exec: with SIGCHLD ignored no child could be waited
+  // for.
   ::signal(SIGCHLD, SIG_DFL);
   ::signal(SIGPIPE, SIG_IGN);
   ::sigprocmask(SIG_BLOCK, &watched, nullptr);
@@ -85,10 +86,14 @@ void Supervisor::on_signal(int signal) {
     case SIGINT:
       if (stopping_) return stop_now(name.c_str());
       [[fallthrough]];
-    case SIGTERM: return stop_in_order(name.c_str());
-    case SIGQUIT: return stop_now(name.c_str());
-    case SIGUSR1: return reopen_logs();
-    default: log_.warn("{} is not understood by this version of berth", name);
+    case SIGTERM:
+      return stop_in_order(name.c_str());
+    case SIGQUIT:
+      return stop_now(name.c_str());
+    case SIGUSR1:
+      return reopen_logs();
+    default:
+      log_.warn("{} is not understood by this version of berth", name);
   }
 }
 
@@ -116,12 +121,10 @@ void Supervisor::on_child() {
 
 void Supervisor::on_worker_change() {
   const auto all = [this](auto... states) {
-    return std::all_of(workers_.begin(), workers_.end(), [&](const auto& worker) {
-      return ((worker->state() == states) || ...);
-    });
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [&](const auto& worker) { return ((worker->state() == states) || ...); });
   };
-  if (!announced_ && all(WorkerState::serving, WorkerState::failed) &&
-      !all(WorkerState::failed)) {
+  if (!announced_ && all(WorkerState::serving, WorkerState::failed) && !all(WorkerState::failed)) {
     announced_ = true;
     log_.info("berth is ready: {} listeners", settings_.listeners.size());
   }
@@ -139,7 +142,7 @@ void Supervisor::stop_in_order(const char* why) {
   }
   log_.info("{}: draining, at most {}", why, format_duration(longest));
   // First these copies, so that a worker, once it has emptied the queue, closes the last one.
-  for (auto& sockets : sockets_) sockets.clear();
+  close_sockets();
   for (const auto& worker : workers_) worker->tell(WorkerEvent::drain);
   orphans_.send_signal(SIGTERM);
   overdue_.arm(after(Clock::now(), longest + kOverdue));
@@ -149,10 +152,14 @@ void Supervisor::stop_in_order(const char* why) {
 void Supervisor::stop_now(const char* why) {
   stopping_ = true;
   log_.warn("{}: ending at once", why);
-  sockets_.clear();
+  close_sockets();
   for (const auto& worker : workers_) worker->tell(WorkerEvent::end_now);
   orphans_.send_signal(SIGKILL);
   end_if_all_over();
+}
+
+void Supervisor::close_sockets() {
+  for (auto& sockets : sockets_) sockets.clear();
 }
 
 void Supervisor::on_overdue() {
@@ -163,9 +170,9 @@ void Supervisor::on_overdue() {
 
 void Supervisor::end_if_all_over() {
   if (!stopping_ || orphans_.any()) return;
-  const bool all_over =
-      std::all_of(workers_.begin(), workers_.end(),
-                  [](const auto& worker) { return worker->state() == WorkerState::over; });
+  const bool all_over = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return worker->state() == WorkerState::over;
+  });
   if (all_over) loop_.stop();
 }
 

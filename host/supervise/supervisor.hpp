@@ -1,5 +1,5 @@
-// The supervisor: owns the listening sockets, starts a worker for each listener (or several), starts
-// again what dies, and takes all down in order. One process, one thread; it loads no plugin.
+// The supervisor: owns the listening sockets, starts a worker for each listener (or several),
+// starts again what dies, and takes all down in order. One process, one thread; it loads no plugin.
 #pragma once
 
 #include <chrono>
@@ -33,6 +33,7 @@ class Supervisor {
   void reopen_logs();
   void stop_in_order(const char* why);
   void stop_now(const char* why);
+  void close_sockets();
   void on_overdue();
   void on_worker_change();
   void end_if_all_over();

@@ -54,8 +54,8 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       grace_(loop_->timers(), [this] { on_grace_end(); }) {
   watch_signals();
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
-  acceptor_.listen(take_over(sockets), model.blocking_sockets ? sessions_.settings.idle_timeout
-                                                              : kUnlimited);
+  acceptor_.listen(take_over(sockets),
+                   model.blocking_sockets ? sessions_.settings.idle_timeout : kUnlimited);
 }
 
 Worker::~Worker() = default;
@@ -93,7 +93,8 @@ void Worker::on_signal() {
 void Worker::on_channel() {
   Order order{};
   switch (next_order(channel_.get(), order)) {
-    case Heard::nothing: return;
+    case Heard::nothing:
+      return;
     case Heard::order:
       if (order.kind == ToWorker::drain) drain(order.deadline);
       return;

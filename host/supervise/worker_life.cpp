@@ -11,39 +11,52 @@ using Action = WorkerAction;
 // Starting and serving differ in one event only.
 WorkerStep while_running(State state, Event event) {
   switch (event) {
-    case Event::ready: return {State::serving, Action::announce};
-    case Event::silent: return {State::stuck, Action::kill_worker};
-    case Event::died: return {State::waiting, Action::ask_restart_policy};
-    case Event::drain: return {State::draining, Action::order_drain};
+    case Event::ready:
+      return {State::serving, Action::announce};
+    case Event::silent:
+      return {State::stuck, Action::kill_worker};
+    case Event::died:
+      return {State::waiting, Action::ask_restart_policy};
+    case Event::drain:
+      return {State::draining, Action::order_drain};
     case Event::end_now:
-    case Event::overdue: return {State::ending, Action::kill_group};
-    case Event::restart: return {state, Action::none};
+    case Event::overdue:
+      return {State::ending, Action::kill_group};
+    case Event::restart:
+      return {state, Action::none};
   }
   return {state, Action::none};
 }
 
 WorkerStep while_stuck(Event event) {
   switch (event) {
-    case Event::died: return {State::waiting, Action::ask_restart_policy};
-    case Event::drain: return {State::ending, Action::none};
+    case Event::died:
+      return {State::waiting, Action::ask_restart_policy};
+    case Event::drain:
+      return {State::ending, Action::none};
     case Event::end_now:
-    case Event::overdue: return {State::ending, Action::kill_group};
+    case Event::overdue:
+      return {State::ending, Action::kill_group};
     case Event::ready:
     case Event::silent:
-    case Event::restart: return {State::stuck, Action::none};
+    case Event::restart:
+      return {State::stuck, Action::none};
   }
   return {State::stuck, Action::none};
 }
 
 WorkerStep while_going(State state, Event event) {
   switch (event) {
-    case Event::died: return {State::over, Action::forget};
+    case Event::died:
+      return {State::over, Action::forget};
     case Event::end_now:
-    case Event::overdue: return {State::ending, Action::kill_group};
+    case Event::overdue:
+      return {State::ending, Action::kill_group};
     case Event::ready:
     case Event::silent:
     case Event::restart:
-    case Event::drain: return {state, Action::none};
+    case Event::drain:
+      return {state, Action::none};
   }
   return {state, Action::none};
 }
@@ -55,10 +68,12 @@ WorkerStep while_dead(State state, Event event) {
       return {state, Action::none};
     case Event::drain:
     case Event::end_now:
-    case Event::overdue: return {State::over, Action::forget};
+    case Event::overdue:
+      return {State::over, Action::forget};
     case Event::ready:
     case Event::silent:
-    case Event::died: return {state, Action::none};
+    case Event::died:
+      return {state, Action::none};
   }
   return {state, Action::none};
 }
@@ -67,16 +82,21 @@ WorkerStep while_dead(State state, Event event) {
 
 WorkerStep next_step(State state, Event event) {
   switch (state) {
-    case State::starting: return while_running(state, event);
+    case State::starting:
+      return while_running(state, event);
     case State::serving:
       if (event == Event::ready) return {state, Action::none};
       return while_running(state, event);
-    case State::stuck: return while_stuck(event);
+    case State::stuck:
+      return while_stuck(event);
     case State::draining:
-    case State::ending: return while_going(state, event);
+    case State::ending:
+      return while_going(state, event);
     case State::waiting:
-    case State::failed: return while_dead(state, event);
-    case State::over: return {state, Action::none};
+    case State::failed:
+      return while_dead(state, event);
+    case State::over:
+      return {state, Action::none};
   }
   return {state, Action::none};
 }

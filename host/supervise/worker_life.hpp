@@ -16,13 +16,13 @@ enum class WorkerState {
 };
 
 enum class WorkerEvent {
-  ready,      // it says so
-  silent,     // no heartbeat for too long
-  died,       // its process is gone
-  restart,    // the time to start it again has come
-  drain,      // it has to drain
-  overdue,    // the drain's deadline, and a while more, has passed
-  end_now,    // it has to end at once
+  ready,    // it says so
+  silent,   // no heartbeat for too long
+  died,     // its process is gone
+  restart,  // the time to start it again has come
+  drain,    // it has to drain
+  overdue,  // the drain's deadline, and a while more, has passed
+  end_now,  // it has to end at once
 };
 
 enum class WorkerAction {
@@ -31,9 +31,9 @@ enum class WorkerAction {
   ask_restart_policy,  // leads to waiting, or to failed
   start,               // another process
   order_drain,
-  kill_worker,         // its process alone: sessions in processes of their own go on
-  kill_group,          // its process and its sessions
-  forget,              // it is over
+  kill_worker,  // its process alone: sessions in processes of their own go on
+  kill_group,   // its process and its sessions
+  forget,       // it is over
 };
 
 struct WorkerStep {

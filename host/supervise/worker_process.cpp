@@ -79,15 +79,23 @@ void WorkerProcess::tell(WorkerEvent event) {
 
 void WorkerProcess::act(WorkerAction action) {
   switch (action) {
-    case WorkerAction::none: return;
+    case WorkerAction::none:
+      return;
     case WorkerAction::announce:
       log_.info("{} is ready (pid {})", name(), pid_);
       return on_change_();
-    case WorkerAction::ask_restart_policy: return restart_or_give_up();
-    case WorkerAction::start: return start();
-    case WorkerAction::order_drain: return order_drain();
-    case WorkerAction::kill_worker: (void)::kill(pid_, SIGKILL); return;
-    case WorkerAction::kill_group: (void)::kill(-pid_, SIGKILL); return;
+    case WorkerAction::ask_restart_policy:
+      return restart_or_give_up();
+    case WorkerAction::start:
+      return start();
+    case WorkerAction::order_drain:
+      return order_drain();
+    case WorkerAction::kill_worker:
+      (void)::kill(pid_, SIGKILL);
+      return;
+    case WorkerAction::kill_group:
+      (void)::kill(-pid_, SIGKILL);
+      return;
     case WorkerAction::forget:
       restart_.disarm();
       return on_change_();
@@ -100,8 +108,11 @@ void WorkerProcess::on_report() {
   switch (report->kind) {
     case FromWorker::cannot_start:
       return log_.error("{} cannot start: {}", name(), report->text);
-    case FromWorker::ready: tell(WorkerEvent::ready); break;
-    case FromWorker::alive: break;
+    case FromWorker::ready:
+      tell(WorkerEvent::ready);
+      break;
+    case FromWorker::alive:
+      break;
   }
   expect_heartbeat(identity_.settings.heartbeat_timeout);
 }
@@ -111,12 +122,13 @@ void WorkerProcess::expect_heartbeat(Duration within) { silence_.arm(after(loop_
 void WorkerProcess::on_silence() {
   const bool watched = state_ == WorkerState::starting || state_ == WorkerState::serving;
   if (!watched) return;
-  const Duration limit = state_ == WorkerState::starting ? kStartLimit
-                                                         : identity_.settings.heartbeat_timeout;
+  const Duration limit =
+      state_ == WorkerState::starting ? kStartLimit : identity_.settings.heartbeat_timeout;
   if (is_traced(pid_)) return expect_heartbeat(limit);
-  log_.error("{} (pid {}) has given no sign of life for {}: it is stopped, or handler '{}' holds "
-             "it up; replacing it",
-             name(), pid_, format_duration(limit), identity_.settings.handler);
+  log_.error(
+      "{} (pid {}) has given no sign of life for {}: it is stopped, or handler '{}' holds "
+      "it up; replacing it",
+      name(), pid_, format_duration(limit), identity_.settings.handler);
   tell(WorkerEvent::silent);
 }
 
@@ -165,7 +177,8 @@ void WorkerProcess::restart_or_give_up() {
                   RestartPolicy::kDeaths, format_duration(RestartPolicy::kWindow));
     return on_change_();
   }
-  if (*delay > Duration::zero()) log_.info("{} starts again in {}", name(), format_duration(*delay));
+  if (*delay > Duration::zero())
+    log_.info("{} starts again in {}", name(), format_duration(*delay));
   restart_.arm(after(Clock::now(), *delay));
 }
 

@@ -1,0 +1,33 @@
+#include "cli/config_argument.hpp"
+
+#include <cstdio>
+#include <system_error>
+
+#include "config/check_handlers.hpp"
+#include "config/config.hpp"
+
+namespace berth {
+
+namespace fs = std::filesystem;
+
+fs::path config_or_default(const std::string& given) {
+  if (!given.empty()) return given;
+  const fs::path near = "conf/berth.yaml";
+  const fs::path installed = "/etc/berth/berth.yaml";
+  std::error_code ignored;
+  return !fs::exists(near, ignored) && fs::exists(installed, ignored) ? installed : near;
+}
+
+std::optional<CheckedConfig> checked_config(const fs::path& file) {
+  Diagnostics problems(file.string());
+  CheckedConfig config;
+  config.settings = load_config(file, problems);
+  // What the file itself says wrong may be what the plugins are then asked for; but every listener
+  // that could be read is checked to the end, so that all is told at once.
+  config.handlers = check_handlers(config.settings, problems);
+  if (problems.empty()) return config;
+  (void)std::fputs(problems.to_text().c_str(), stderr);
+  return std::nullopt;
+}
+
+}  // namespace berth

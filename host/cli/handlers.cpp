@@ -1,0 +1,83 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/config_argument.hpp"
+#include "config/config.hpp"
+#include "plugin/find.hpp"
+#include "plugin/load.hpp"
+#include "plugin/options.hpp"
+#include "plugin/try_in_child.hpp"
+
+namespace berth {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kFooter =
+    R"(For each handler its options: name, type, default and what it means. Give a folder
+to look into, or a config to look where its plugins: say.
+
+Examples:
+  berth handlers                 those of conf/berth.yaml
+  berth handlers build/plugins   those in a folder
+)";
+
+std::string describe(const berth_plugin& plugin, const fs::path& file) {
+  std::string out = file.stem().string() + "  (" + file.string() + ")\n";
+  out += std::string("  ") + plugin.summary + "\n";
+  for (std::size_t i = 0; i < plugin.option_count; ++i) {
+    const berth_option& option = option_row(plugin, i);
+    const std::string fallback =
+        option.required != 0 ? "required" : std::string("default ") + option.default_value;
+    out += std::string("    ") + option.name + ": " + type_of(option) + ", " + fallback +
+           "\n        " + option.help + "\n";
+  }
+  return out;
+}
+
+std::string describe_file(const fs::path& file) {
+  const auto text = try_in_child([&] {
+    const auto plugin = load_plugin(file);
+    if (plugin) return describe(*plugin.value(), file);
+    return file.stem().string() + "  cannot be used: " + plugin.error().message + "\n";
+  });
+  if (text) return text.value();
+  return file.stem().string() + "  cannot be used: loading " + file.string() + " " +
+         text.error().message + "\n";
+}
+
+int handlers(const std::string& given) {
+  std::vector<fs::path> folders = {given};
+  std::error_code ignored;
+  if (given.empty() || !fs::is_directory(given, ignored)) {
+    const fs::path file = config_or_default(given);
+    Diagnostics problems(file.string());
+    folders = load_config(file, problems).plugin_folders;
+    if (!problems.empty()) {
+      (void)std::fputs(problems.to_text().c_str(), stderr);
+      return kExitConfig;
+    }
+  }
+  const auto files = all_handlers(folders);
+  for (const auto& file : files) (void)std::fputs(describe_file(file).c_str(), stdout);
+  if (!files.empty()) return kExitFine;
+  (void)std::fputs("no handlers (NAME.so) in", stderr);
+  for (const auto& folder : folders) (void)std::fprintf(stderr, " %s", folder.c_str());
+  (void)std::fputs("\n", stderr);
+  return kExitFailed;
+}
+
+}  // namespace
+
+void add_handlers(CLI::App& app, int& status) {
+  auto* const command = app.add_subcommand("handlers", "Show the handlers found, with options.");
+  command->footer(kFooter);
+  const auto where = std::make_shared<std::string>();
+  command->add_option("CONFIG|DIR", *where, "a config, or a folder of plugins [conf/berth.yaml]");
+  command->callback([where, &status] { status = handlers(*where); });
+}
+
+}  // namespace berth

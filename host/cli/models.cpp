@@ -1,0 +1,35 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "cli/config_argument.hpp"
+#include "model/model.hpp"
+
+namespace berth {
+
+namespace {
+
+void show(const ModelRow& row) {
+  const auto line = [](const char* what, std::string_view text) {
+    std::printf("  %-9s %s\n", what, std::string(text).c_str());
+  };
+  std::printf("%s: %s\n", std::string(row.name).c_str(), std::string(row.summary).c_str());
+  line("isolates", row.isolates);
+  line("shares", row.shares);
+  line("costs", row.costs);
+  line("choose", row.choose);
+}
+
+}  // namespace
+
+void add_models(CLI::App& app, int& status) {
+  auto* const command =
+      app.add_subcommand("models", "Show the concurrency models and when to choose which.");
+  command->callback([&status] {
+    for (const ModelRow* row : model_table()) show(*row);
+    status = kExitFine;
+  });
+}
+
+}  // namespace berth

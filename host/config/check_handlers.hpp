@@ -1,0 +1,19 @@
+// The part of checking a config that needs its plugins: whether each handler is there, can be
+// loaded, and takes its options. Plugins are loaded in children that are thrown away, so that the
+// caller never runs code of theirs.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "base/source.hpp"
+#include "supervise/host_settings.hpp"
+
+namespace berth {
+
+// The files of the listeners' handlers, in the listeners' order; of use only if `problems` is empty
+// afterwards.
+[[nodiscard]] std::vector<std::filesystem::path> check_handlers(const HostSettings& settings,
+                                                                Diagnostics& problems);
+
+}  // namespace berth
