@@ -36,19 +36,14 @@ Supervisor::~Supervisor() = default;
 Result<void> Supervisor::run() {
   auto sockets = bind_all(settings_, log_);
   if (!sockets) return sockets.error();
-  sockets_ = std::move(*sockets);
   watch_signals();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  constexpr unsigned kFirstGeneration = 1;
   for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
-    const ListenerSettings& listener = settings_.listeners[i];
-    for (unsigned index = 0; index < listener.workers; ++index) {
-      workers_.push_back(std::make_unique<WorkerProcess>(
-          WorkerProcess::Identity{listener, handlers_[i], sockets_[i], index, kFirstGeneration},
-          loop_, log_, [this] { on_worker_change(); }));
-    }
+    listeners_.push_back(std::make_unique<ServedListener>(
+        settings_.listeners[i], handlers_[i], std::move((*sockets)[i]), generation_, loop_, log_,
+        [this] { on_listener_change(); }));
   }
-  for (const auto& worker : workers_) worker->start();
+  for (const auto& listener : listeners_) listener->start();
   loop_.run();
   log_.info("berth has stopped");
   return {};
@@ -99,7 +94,7 @@ void Supervisor::on_signal(int signal) {
 
 void Supervisor::reopen_logs() {
   log_.reopen();
-  for (const auto& worker : workers_) worker->reopen_log();
+  for (const auto& listener : listeners_) listener->reopen_logs();
   log_.info("SIGUSR1: log reopened");
 }
 
@@ -110,23 +105,29 @@ void Supervisor::on_child() {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid <= 0) break;
-    const auto dead = std::find_if(workers_.begin(), workers_.end(),
-                                   [&](const auto& worker) { return worker->pid() == pid; });
-    if (dead == workers_.end()) continue;  // an orphan's end: it is reaped, and that is all
+    // A dead worker may leave sessions behind; what is neither worker nor leader of a group is an
+    // orphan, which is reaped now, and that is all.
     orphans_.add_group(pid);
-    (*dead)->on_death(status);
+    for (const auto& listener : listeners_) {
+      if (listener->on_death(pid, status)) break;
+    }
   }
   end_if_all_over();
 }
 
-void Supervisor::on_worker_change() {
-  const auto all = [this](auto... states) {
-    return std::all_of(workers_.begin(), workers_.end(),
-                       [&](const auto& worker) { return ((worker->state() == states) || ...); });
-  };
-  if (!announced_ && all(WorkerState::serving, WorkerState::failed) && !all(WorkerState::failed)) {
+void Supervisor::on_listener_change() {
+  const bool settled = std::all_of(listeners_.begin(), listeners_.end(),
+                                   [](const auto& listener) { return listener->settled(); });
+  if (!announced_ && settled && !stopping_) {
     announced_ = true;
-    log_.info("berth is ready: {} listeners", settings_.listeners.size());
+    const auto failed =
+        std::count_if(listeners_.begin(), listeners_.end(),
+                      [](const auto& listener) { return listener->all(WorkerState::failed); });
+    if (failed > 0) {
+      log_.warn("berth is ready: {} listeners, of which {} failed", listeners_.size(), failed);
+    } else {
+      log_.info("berth is ready: {} listeners", listeners_.size());
+    }
   }
   end_if_all_over();
 }
@@ -137,13 +138,13 @@ void Supervisor::stop_in_order(const char* why) {
   if (stopping_) return;
   stopping_ = true;
   Duration longest = Duration::zero();
-  for (const auto& listener : settings_.listeners) {
-    longest = std::max(longest, listener.drain_timeout);
+  for (const auto& listener : listeners_) {
+    longest = std::max(longest, listener->settings().drain_timeout);
   }
   log_.info("{}: draining, at most {}", why, format_duration(longest));
   // First these copies, so that a worker, once it has emptied the queue, closes the last one.
-  close_sockets();
-  for (const auto& worker : workers_) worker->tell(WorkerEvent::drain);
+  for (const auto& listener : listeners_) listener->close_sockets();
+  for (const auto& listener : listeners_) listener->tell(WorkerEvent::drain);
   orphans_.send_signal(SIGTERM);
   overdue_.arm(after(Clock::now(), longest + kOverdue));
   end_if_all_over();
@@ -152,26 +153,24 @@ void Supervisor::stop_in_order(const char* why) {
 void Supervisor::stop_now(const char* why) {
   stopping_ = true;
   log_.warn("{}: ending at once", why);
-  close_sockets();
-  for (const auto& worker : workers_) worker->tell(WorkerEvent::end_now);
+  for (const auto& listener : listeners_) {
+    listener->close_sockets();
+    listener->tell(WorkerEvent::end_now);
+  }
   orphans_.send_signal(SIGKILL);
   end_if_all_over();
 }
 
-void Supervisor::close_sockets() {
-  for (auto& sockets : sockets_) sockets.clear();
-}
-
 void Supervisor::on_overdue() {
   log_.error("workers that did not end in time are killed");
-  for (const auto& worker : workers_) worker->tell(WorkerEvent::overdue);
+  for (const auto& listener : listeners_) listener->tell(WorkerEvent::overdue);
   orphans_.send_signal(SIGKILL);
 }
 
 void Supervisor::end_if_all_over() {
   if (!stopping_ || orphans_.any()) return;
-  const bool all_over = std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-    return worker->state() == WorkerState::over;
+  const bool all_over = std::all_of(listeners_.begin(), listeners_.end(), [](const auto& listener) {
+    return listener->all(WorkerState::over);
   });
   if (all_over) loop_.stop();
 }

@@ -10,9 +10,8 @@
 #include "base/log.hpp"
 #include "serve/event_loop.hpp"
 #include "supervise/host_settings.hpp"
-#include "supervise/listening.hpp"
 #include "supervise/orphans.hpp"
-#include "supervise/worker_process.hpp"
+#include "supervise/served_listener.hpp"
 
 namespace berth {
 
@@ -33,21 +32,20 @@ class Supervisor {
   void reopen_logs();
   void stop_in_order(const char* why);
   void stop_now(const char* why);
-  void close_sockets();
   void on_overdue();
-  void on_worker_change();
+  void on_listener_change();
   void end_if_all_over();
 
   HostSettings settings_;
   std::vector<std::filesystem::path> handlers_;
   Log& log_;
   EventLoop loop_;
-  std::vector<ListeningSockets> sockets_;  // by listener
-  std::vector<std::unique_ptr<WorkerProcess>> workers_;
+  std::vector<std::unique_ptr<ServedListener>> listeners_;
   Orphans orphans_;
   Fd signals_;
   CallWatcher signal_watcher_;
   CallTimer overdue_;
+  unsigned generation_ = 1;
   bool announced_ = false;
   bool stopping_ = false;
 };

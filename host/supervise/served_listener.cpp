@@ -1,0 +1,68 @@
+#include "supervise/served_listener.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+namespace berth {
+
+ServedListener::ServedListener(const ListenerSettings& settings, std::filesystem::path handler,
+                               ListeningSockets sockets, unsigned generation, EventLoop& loop,
+                               Log& log, std::function<void()> on_change)
+    : settings_(settings),
+      handler_(std::move(handler)),
+      sockets_(std::move(sockets)),
+      log_(log),
+      on_change_(std::move(on_change)) {
+  for (unsigned index = 0; index < settings_.workers; ++index) {
+    const WorkerProcess::Identity identity = {settings_, handler_, sockets_, index, generation};
+    workers_.push_back(
+        std::make_unique<WorkerProcess>(identity, loop, log, [this] { on_worker_change(); }));
+  }
+}
+
+void ServedListener::start() {
+  for (const auto& worker : workers_) worker->start();
+}
+
+void ServedListener::tell(WorkerEvent event) {
+  for (const auto& worker : workers_) worker->tell(event);
+}
+
+bool ServedListener::on_death(pid_t pid, int status) {
+  for (const auto& worker : workers_) {
+    if (worker->pid() != pid) continue;
+    worker->on_death(status);
+    return true;
+  }
+  return false;
+}
+
+void ServedListener::reopen_logs() {
+  for (const auto& worker : workers_) worker->reopen_log();
+}
+
+bool ServedListener::all(WorkerState state) const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [&](const auto& worker) { return worker->state() == state; });
+}
+
+bool ServedListener::settled() const {
+  return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+    return worker->state() == WorkerState::serving || worker->state() == WorkerState::failed;
+  });
+}
+
+void ServedListener::refuse_clients() {
+  log_.critical("listener '{}' has failed: its clients are refused", settings_.name);
+  // No worker shares the sockets any more, so this stops nobody else; listen(2) makes them good
+  // again.
+  for (const Fd& socket : sockets_) (void)::shutdown(socket.get(), SHUT_RDWR);
+}
+
+void ServedListener::on_worker_change() {
+  if (all(WorkerState::failed)) refuse_clients();
+  on_change_();
+}
+
+}  // namespace berth
