@@ -90,9 +90,9 @@ std::string SocketAddress::text() const {
   if (family() == AF_INET6) {
     inet_ntop(AF_INET6, &ipv6_.sin6_addr, host.data(), host.size());
     std::string zone;
-    std::array<char, IF_NAMESIZE> interface {};
+    std::array<char, IF_NAMESIZE> interface_name{};
     if (ipv6_.sin6_scope_id != 0) {
-      const char* name = if_indextoname(ipv6_.sin6_scope_id, interface.data());
+      const char* name = if_indextoname(ipv6_.sin6_scope_id, interface_name.data());
       zone = "%" + (name != nullptr ? std::string(name) : std::to_string(ipv6_.sin6_scope_id));
     }
     return "[" + std::string(host.data()) + zone + "]:" + std::to_string(port());
