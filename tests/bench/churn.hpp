@@ -1,0 +1,41 @@
+// Load of short connections: each connects, has one round trip, half-closes, sees the server close.
+//
+// The client closes first, as echo clients do, so that TIME_WAIT is its own. Lest tens of thousands
+// of connections a second use up the ephemeral ports of one address within the minute that
+// TIME_WAIT lasts, they come from many addresses of 127.0.0.0/8 in turn; nothing else of them
+// differs from ordinary ones. To leave TIME_WAIT out with a reset (SO_LINGER of 0) would show the
+// server an error in place of the end of the stream.
+#pragma once
+
+#include "load.hpp"
+
+namespace berth::bench {
+
+class Churn : public Load {
+ public:
+  Churn(const Workload& workload, std::uint16_t port);
+
+  void finish() override {}  // every run has closed all of its connections
+
+ private:
+  enum class Stage { connecting, awaiting_reply, awaiting_close };
+  struct Connection {
+    Fd socket;
+    Stage stage = Stage::connecting;
+    std::size_t received = 0;
+    std::uint64_t position = 0;  // in the pattern, so that no two messages are the same
+  };
+
+  void start() override;
+  void handle(std::uint32_t slot, std::uint32_t events) override;
+  void open(std::uint32_t slot);
+  bool ask(std::uint32_t slot);
+  void receive(std::uint32_t slot);
+  void lose(std::uint32_t slot, const char* why);
+
+  std::size_t message_;
+  std::vector<Connection> connections_;
+  std::uint32_t opened_ = 0;
+};
+
+}  // namespace berth::bench
