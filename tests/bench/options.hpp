@@ -1,0 +1,31 @@
+// The command line.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model.hpp"
+
+namespace berth::bench {
+
+struct Options {
+  std::vector<const Model*> models;
+  std::vector<Workload> workloads;
+  int rounds = 30;
+  Duration round_length = std::chrono::milliseconds(250);
+  std::filesystem::path bare;     // the folder of the bare servers
+  std::filesystem::path berth;    // the host's program; empty: only the bare servers are measured
+  std::filesystem::path plugins;  // the folder of echo.so
+  int server_core = 0;
+  int load_core = 1;
+  bool count_syscalls = false;
+  bool markdown = false;
+};
+
+// Nothing if the program has nothing more to do than to end with `status`: help was asked for, or
+// the command line is wrong, which has been said then.
+std::optional<Options> parse_options(int argc, char** argv, int& status);
+
+}  // namespace berth::bench
