@@ -162,9 +162,9 @@ class Log::Lines : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   bool tell_lost(const log_msg& next) {
-    const std::string text = std::to_string(lost_) +
-                             " lines before this one could not be written: " +
-                             std::generic_category().message(lost_because_);
+    const std::string text =
+        std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
+        " before this one could not be written: " + std::generic_category().message(lost_because_);
     return put(log_msg(next.time, {}, next.logger_name, spdlog::level::warn, text));
   }
 

@@ -110,6 +110,7 @@ void read_entries(const YamlNode& node, ListenerReader& reader, Diagnostics& pro
   }
   if (node.items.empty()) {
     problems.add(node.where, "'listeners' is an empty list; there is nothing to serve");
+    return;
   }
   for (const YamlNode* entry : read_one_or_more(node, "listeners", "a listener", problems)) {
     reader.read(*entry);
@@ -133,15 +134,13 @@ std::vector<ListenerSettings> read_listeners(const YamlNode& root, const MapRead
   return reader.finish();
 }
 
-HostSettings load(const fs::path& file, Diagnostics& problems) {
+HostSettings settings_of(const std::string& text, const fs::path& file, Diagnostics& problems) {
   HostSettings settings;
   settings.file = fs::absolute(file).lexically_normal();
-  const auto text = read_config_text(file, problems);
-  if (!text) return settings;
-  const auto root = parse_yaml(*text, problems);
+  if (!check_is_text(text, problems)) return settings;
+  const auto root = parse_yaml(text, problems);
   if (!root) return settings;
   const MapReader top(*root, keys_of_top(), problems);
-  if (!top.is_map()) return settings;
 
   const fs::path folder = settings.file.parent_path();
   if (const YamlNode* node = top.find("plugins")) {
@@ -154,14 +153,30 @@ HostSettings load(const fs::path& file, Diagnostics& problems) {
   return settings;
 }
 
+// Memory ran out, or the working folder is gone.
+void tell(const std::exception& error, Diagnostics& problems) {
+  problems.add({}, std::string("cannot be read: ") + error.what());
+}
+
 }  // namespace
 
-HostSettings load_config(const fs::path& file, Diagnostics& problems) noexcept {
+HostSettings load_config(const fs::path& file, Diagnostics& problems) {
   try {
-    return load(file, problems);
+    if (const auto text = read_config_text(file, problems)) {
+      return settings_of(*text, file, problems);
+    }
   } catch (const std::exception& error) {
-    // Memory ran out, or the working folder is gone.
-    problems.add({}, std::string("cannot be read: ") + error.what());
+    tell(error, problems);
+  }
+  return {};
+}
+
+HostSettings config_from_text(const std::string& text, const fs::path& file,
+                              Diagnostics& problems) {
+  try {
+    return settings_of(text, file, problems);
+  } catch (const std::exception& error) {
+    tell(error, problems);
   }
   return {};
 }

@@ -76,7 +76,6 @@ std::optional<std::string> read_config_text(const std::filesystem::path& file,
     problems.add({}, "longer than 1 MiB; this is hardly a config");
     return std::nullopt;
   }
-  if (!check_is_text(*text, problems)) return std::nullopt;
   return std::move(*text);
 }
 

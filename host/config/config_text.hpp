@@ -1,5 +1,5 @@
-// The bytes of a config file, read with a limit and found to be text. Nothing is known of YAML
-// here.
+// The bytes of a config file, read with a limit, and whether they are text. Nothing is known of
+// YAML here.
 #pragma once
 
 #include <filesystem>
@@ -14,7 +14,7 @@ namespace berth {
 // Far above any config written by hand; a file beyond it was named by mistake.
 constexpr std::size_t kLongestConfig = std::size_t{1} << 20;
 
-// The file's text, or nothing and at least one problem told.
+// The file's bytes, or nothing and a problem told.
 [[nodiscard]] std::optional<std::string> read_config_text(const std::filesystem::path& file,
                                                           Diagnostics& problems);
 

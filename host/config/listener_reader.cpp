@@ -1,8 +1,10 @@
 #include "config/listener_reader.hpp"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
+#include "config/names.hpp"
 #include "config/value_reader.hpp"
 #include "model/model.hpp"
 #include "net/address.hpp"
@@ -10,7 +12,6 @@
 namespace berth {
 namespace {
 
-constexpr std::size_t kLongestName = 64;
 constexpr std::uint32_t kMostWorkers = 1024;
 constexpr std::uint32_t kLongestBacklog = 65'535;
 constexpr std::uint32_t kMostConnections = 1'000'000;
@@ -33,42 +34,6 @@ const KnownKeys& keys_of_defaults() {
       {{"name", "'name' is a listener's own; it cannot stand under 'defaults'"},
        {"listen", "'listen' is a listener's own; it cannot stand under 'defaults'"}}};
   return known;
-}
-
-bool is_name(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  });
-}
-
-// Why `text` is no name of a listener or handler; empty if it is one.
-std::string objection_to_name(std::string_view key, std::string_view text) {
-  const std::string named = "'" + std::string(key) + "'";
-  if (!is_name(text)) {
-    return named + " takes letters, digits, '_', '-' and '.', not " + in_quotes(text);
-  }
-  if (text.size() > kLongestName) {
-    return named + " takes no more than " + std::to_string(kLongestName) + " characters, not " +
-           std::to_string(text.size());
-  }
-  return "";
-}
-
-std::string objection_to_handler(std::string_view text) {
-  const auto slash = text.rfind('/');
-  const bool is_path = slash != std::string_view::npos;
-  std::string_view name = is_path ? text.substr(slash + 1) : text;
-  const bool is_file = name.ends_with(".so");
-  if (is_file) name.remove_suffix(3);
-  if (!is_path && !is_file) {
-    if (text.starts_with('.')) return "'handler' cannot begin with '.': " + in_quotes(text);
-    return objection_to_name("handler", text);
-  }
-  std::string message = "'handler' is a name, not a file: " + in_quotes(text);
-  if (name.empty() || !is_name(name) || name.starts_with('.')) return message;
-  message += "; write " + std::string(name);
-  return is_path ? message + ", and its folder under 'plugins:'" : message;
 }
 
 std::vector<OptionSetting> options_of(const YamlNode& map) {
@@ -130,16 +95,7 @@ void ListenerReader::read(const YamlNode& entry) {
 }
 
 std::vector<ListenerSettings> ListenerReader::finish() {
-  constexpr std::size_t kMostNamed = 4;
-  for (const Complaint& complaint : complaints_) {
-    const std::size_t count = complaint.listeners.size();
-    std::string text = count == 1 ? "listener " : "listeners ";
-    for (std::size_t i = 0; i < std::min(count, kMostNamed); ++i) {
-      text += (i == 0 ? "" : ", ") + complaint.listeners[i];
-    }
-    if (count > kMostNamed) text += " and " + std::to_string(count - kMostNamed) + " more";
-    problems_.add(complaint.where, text + ": " + complaint.text);
-  }
+  complaints_.tell(problems_);
   return std::move(listeners_);
 }
 
@@ -158,7 +114,7 @@ void ListenerReader::read_shared_keys(const MapReader& keys, Draft& draft) {
   }
   read_numbers(keys, draft);
   read_timeouts(keys, settings);
-  if (keys.has_unknown_keys()) draft.doubtful = true;
+  if (keys.is_unclear()) draft.doubtful = true;
 }
 
 void ListenerReader::read_numbers(const MapReader& keys, Draft& draft) {
@@ -197,7 +153,7 @@ void ListenerReader::read_name(const YamlNode& node, ListenerSettings& settings)
   const auto name = read_text(node, "name", "a name", problems_);
   if (!name) return;
   settings.where.name = node.where;
-  if (const std::string objection = objection_to_name("name", *name); !objection.empty()) {
+  if (const std::string objection = objection_to_listener_name(*name); !objection.empty()) {
     problems_.add(node.where, objection);
     return;
   }
@@ -259,7 +215,7 @@ void ListenerReader::read_handler(const YamlNode& node, ListenerSettings& settin
   settings.handler.clear();
   const auto text = read_text(node, "handler", "the name of a handler", problems_);
   if (!text) return;
-  if (const std::string objection = objection_to_handler(*text); !objection.empty()) {
+  if (const std::string objection = objection_to_handler_name(*text); !objection.empty()) {
     problems_.add(node.where, objection);
     return;
   }
@@ -304,28 +260,17 @@ void ListenerReader::check_together(const YamlNode& entry, const ListenerSetting
   if (settings.max_connections < settings.workers) {
     const Position& where = settings.where.max_connections.line > 0 ? settings.where.max_connections
                                                                     : settings.where.workers;
-    complain(where,
-             "max_connections (" + std::to_string(settings.max_connections) +
-                 ") is less than workers (" + std::to_string(settings.workers) +
-                 "), so that some workers could serve nobody",
-             listener);
+    complaints_.add(where,
+                    "max_connections (" + std::to_string(settings.max_connections) +
+                        ") is less than workers (" + std::to_string(settings.workers) +
+                        "), so that some workers could serve nobody",
+                    listener);
     return;
   }
   const ModelRow* row = find_model(settings.model);
   if (row == nullptr || row->objection == nullptr) return;
   if (auto objection = row->objection(settings)) {
-    complain(settings.where.model, std::move(*objection), listener);
-  }
-}
-
-void ListenerReader::complain(Position where, std::string text, const std::string& listener) {
-  const auto same = std::find_if(complaints_.begin(), complaints_.end(), [&](const Complaint& c) {
-    return c.where == where && c.text == text;
-  });
-  if (same != complaints_.end()) {
-    same->listeners.push_back(listener);
-  } else {
-    complaints_.push_back({where, std::move(text), {listener}});
+    complaints_.add(settings.where.model, std::move(*objection), listener);
   }
 }
 

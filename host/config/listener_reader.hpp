@@ -13,6 +13,7 @@
 
 #include "base/source.hpp"
 #include "config/map_reader.hpp"
+#include "config/shared_complaints.hpp"
 #include "serve/listener_settings.hpp"
 
 namespace berth {
@@ -41,14 +42,6 @@ class ListenerReader {
     bool doubtful = false;
   };
 
-  // What is wrong with several keys together. Listeners that share it by way of `defaults:` are
-  // told in one message.
-  struct Complaint {
-    Position where;
-    std::string text;
-    std::vector<std::string> listeners;
-  };
-
   void read_shared_keys(const MapReader& keys, Draft& draft);
   void read_numbers(const MapReader& keys, Draft& draft);
   void read_timeouts(const MapReader& keys, ListenerSettings& settings);
@@ -61,14 +54,13 @@ class ListenerReader {
   void complain_of_missing(const YamlNode& entry, const MapReader& keys,
                            const ListenerSettings& settings);
   void check_together(const YamlNode& entry, const ListenerSettings& settings);
-  void complain(Position where, std::string text, const std::string& listener);
 
   Diagnostics& problems_;
   Draft defaults_;
   std::set<std::string> assumed_;
   std::map<std::string, Position> names_;
   std::map<std::string, Position> addresses_;
-  std::vector<Complaint> complaints_;
+  SharedComplaints complaints_;
   std::vector<ListenerSettings> listeners_;
 };
 

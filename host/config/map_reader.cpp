@@ -23,18 +23,27 @@ MapReader::MapReader(const YamlNode& node, const KnownKeys& known, Diagnostics& 
 }
 
 void MapReader::read_field(const YamlNode& key, const YamlNode& value, const KnownKeys& known) {
+  if (!is_plain_key(key)) {
+    is_unclear_ = true;
+    has_merge_ = true;
+    return;
+  }
   if (std::find(known.names.begin(), known.names.end(), key.scalar) == known.names.end()) {
     complain_of_unknown(key, known);
-  } else if (value.kind == YamlNode::Kind::null) {
+    return;
+  }
+  // Of a key that is given twice the first counts; a likeness to it found before does not.
+  const YamlNode*& known_value = values_[key.scalar];
+  if (known_value != nullptr) return;
+  if (value.kind == YamlNode::Kind::null) {
     problems_.add(key.where, "'" + key.scalar + ":' has no value");
-    values_[key.scalar] = nullptr;
   } else {
-    values_[key.scalar] = &value;
+    known_value = &value;
   }
 }
 
 void MapReader::complain_of_unknown(const YamlNode& key, const KnownKeys& known) {
-  has_unknown_keys_ = true;
+  is_unclear_ = true;
   if (const auto found = known.elsewhere.find(key.scalar); found != known.elsewhere.end()) {
     problems_.add(key.where, found->second);
     values_.emplace(key.scalar, nullptr);
@@ -54,7 +63,7 @@ const YamlNode* MapReader::find(std::string_view name) const {
 }
 
 bool MapReader::attempted(std::string_view name) const {
-  return !is_map_ || values_.find(name) != values_.end();
+  return !is_map_ || has_merge_ || values_.find(name) != values_.end();
 }
 
 }  // namespace berth

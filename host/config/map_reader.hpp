@@ -30,8 +30,8 @@ class MapReader {
   // whatever was wrong with it has been told.
   [[nodiscard]] bool attempted(std::string_view name) const;
   [[nodiscard]] bool is_map() const { return is_map_; }
-  // Whether a key was unknown, so that what it was to set is not known either.
-  [[nodiscard]] bool has_unknown_keys() const { return has_unknown_keys_; }
+  // Whether a key was not understood, so that what it was to set is not known either.
+  [[nodiscard]] bool is_unclear() const { return is_unclear_; }
 
  private:
   void read_field(const YamlNode& key, const YamlNode& value, const KnownKeys& known);
@@ -40,7 +40,8 @@ class MapReader {
   Diagnostics& problems_;
   std::map<std::string, const YamlNode*, std::less<>> values_;  // null: told to be wrong
   bool is_map_ = true;
-  bool has_unknown_keys_ = false;
+  bool is_unclear_ = false;
+  bool has_merge_ = false;  // or another key that might have brought anything
 };
 
 }  // namespace berth

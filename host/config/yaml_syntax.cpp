@@ -1,5 +1,6 @@
 #include "config/yaml_syntax.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace berth {
@@ -12,17 +13,23 @@ struct Words {
 
 constexpr std::string_view kIndentation =
     "unexpected here; lines of one map or list begin in the same column, as this one does not";
+constexpr std::string_view kAfterValue =
+    "unexpected after what stands before it in the line; put the whole value in quotes, or a ',' "
+    "between two values within brackets";
+constexpr std::string_view kEndlessQuotes = "quotes that are not closed before the end of the file";
 constexpr std::string_view kTab = "indented with a tab; YAML takes only spaces there";
 
-constexpr std::array<Words, 18> kWords = {{
+constexpr std::array<Words, 19> kWords = {{
     {"illegal map value",
      "unexpected ':'; check the indentation, write 'key: value' with a space and one on a line, "
      "and put quotes around text that has ': ' in it"},
     {"illegal block entry", "unexpected '-'; a list begins on a line of its own below its key"},
     {"illegal map key", "unexpected '?'; write 'key: value'"},
+    {"unexpected token after end of document",
+     "this does not belong to what stands above; check the indentation"},
     {"illegal flow end", "a closing bracket that nothing opened"},
     {"illegal tab", kTab},
-    {"illegal EOF in scalar", "the file ends within quotes; close them"},
+    {"illegal EOF in scalar", kEndlessQuotes},
     {"illegal document indicator", "'---' or '...' within quotes; close them before it"},
     {"illegal character in scalar", kTab},
     {"end of map flow", "a '{' that is not closed by '}'"},
@@ -56,14 +63,20 @@ int tab_in_indentation(std::string_view line) {
 
 std::string readable(std::string_view text, Position where, std::string_view words) {
   for (const Words& known : kWords) {
-    if (words.starts_with(known.theirs)) return std::string(known.ours);
+    if (!words.starts_with(known.theirs)) continue;
+    const bool is_first = line_of(text, where.line).find_first_not_of(" -") + 1 >=
+                          static_cast<std::size_t>(std::max(where.column, 1));
+    return std::string(known.ours == kIndentation && !is_first ? kAfterValue : known.ours);
   }
   const std::string_view here = from(text, where);
+  if (words == "unexpected scalar") return std::string(kAfterValue);
   if (words == "unknown token" && !here.empty()) {
     return "text cannot begin with " + in_quotes(here.substr(0, 1)) + "; put it in quotes";
   }
   constexpr std::string_view kEscape = "unknown escape character: ";
   if (words.starts_with(kEscape)) {
+    // yaml-cpp's sign for the end of the file; none in the file was let in.
+    if (words.ends_with('\x04')) return std::string(kEndlessQuotes);
     return "unknown escape '\\" + std::string(words.substr(kEscape.size())) +
            "' in double quotes; write \\\\ for a backslash, or use single quotes";
   }

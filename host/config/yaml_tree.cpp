@@ -18,6 +18,8 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
+constexpr std::string_view kMergeKey = "<<";
+
 // yaml-cpp's parser can be stopped from within an event by an exception only; this one never
 // leaves parse_yaml().
 struct Stop {
@@ -55,7 +57,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   // Null if the file was empty.
   YamlNode take_root() { return std::move(root_); }
-  Position last_quoted() const { return last_quoted_; }
+  Position last_scalar() const { return last_scalar_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ == 1) return;
@@ -74,7 +76,7 @@ class TreeBuilder : public YAML::EventHandler {
                 const std::string& value) override {
     YamlNode node = make(Kind::scalar, mark);
     node.scalar = value;
-    if (tag == "!") last_quoted_ = node.where;
+    last_scalar_ = node.where;
     complain_of_tag(tag, node.where);
     add(std::move(node), anchor);
   }
@@ -171,32 +173,26 @@ class TreeBuilder : public YAML::EventHandler {
   void add_field(Open& parent, YamlNode value) {
     YamlNode key = std::move(*parent.key);
     parent.key.reset();
-    if (!is_good_key(parent, key)) return;
+    complain_of_key(parent, key);
     if (value.kind == Kind::null) value.where = key.where;
     parent.node.fields.emplace_back(std::move(key), std::move(value));
   }
 
-  bool is_good_key(Open& parent, const YamlNode& key) {
+  void complain_of_key(Open& parent, const YamlNode& key) {
     if (key.kind == Kind::null) {
       problems_.add(key.where, "a ':' without a key before it");
-      return false;
-    }
-    if (key.kind != Kind::scalar) {
+    } else if (key.kind != Kind::scalar) {
       problems_.add(key.where, "a key must be text, not " + std::string(kind_name(key)));
-      return false;
-    }
-    if (key.scalar == "<<") {
+    } else if (key.scalar == kMergeKey) {
       problems_.add(key.where,
                     "merge keys ('<<') are not read here; put what listeners share under "
                     "'defaults:', or write it out");
-      return false;
-    }
-    const auto [first, is_new] = parent.keys.emplace(key.scalar, key.where);
-    if (!is_new) {
+    } else {
+      const auto [first, is_new] = parent.keys.emplace(key.scalar, key.where);
+      if (is_new) return;
       problems_.add(key.where, in_quotes(key.scalar) + " is given twice; the first is in line " +
                                    std::to_string(first->second.line));
     }
-    return is_new;
   }
 
   std::string_view text_;
@@ -206,7 +202,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::map<YAML::anchor_t, YamlNode> anchored_;
   std::size_t nodes_ = 0;
   int documents_ = 0;
-  Position last_quoted_;
+  Position last_scalar_;
 };
 
 // False if the syntax or a limit put an end to it; that is told then.
@@ -232,8 +228,8 @@ bool run_parser(const std::string& text, TreeBuilder& builder, Diagnostics& prob
 std::optional<YamlNode> parse_yaml(const std::string& text, Diagnostics& problems) {
   TreeBuilder builder(text, problems);
   if (!run_parser(text, builder, problems)) return std::nullopt;
-  if (opens_endless_quote(text, builder.last_quoted())) {
-    problems.add(builder.last_quoted(), "quotes that are not closed before the end of the file");
+  if (opens_endless_quote(text, builder.last_scalar())) {
+    problems.add(builder.last_scalar(), "quotes that are not closed before the end of the file");
     return std::nullopt;
   }
   YamlNode root = builder.take_root();
@@ -242,6 +238,10 @@ std::optional<YamlNode> parse_yaml(const std::string& text, Diagnostics& problem
     return std::nullopt;
   }
   return root;
+}
+
+bool is_plain_key(const YamlNode& key) {
+  return key.kind == Kind::scalar && key.scalar != kMergeKey;
 }
 
 std::string_view kind_name(const YamlNode& node) {

@@ -20,10 +20,13 @@ using YamlNode = OptionValue;
 constexpr std::size_t kMostYamlNodes = 100'000;
 constexpr int kDeepestYaml = 64;
 
-// The one document of `text`; its maps have scalar keys, each once. Where that is not so the
-// problems say what was wrong, and the faulty entries are left out. Nothing where there is no tree
-// to go on with: bad syntax, an empty file, a limit.
+// The one document of `text`. What is wrong with the keys of its maps (given twice, no text, a
+// merge) has been told then, though they still stand in the tree. Nothing where there is no tree to
+// go on with: bad syntax, an empty file, a limit.
 [[nodiscard]] std::optional<YamlNode> parse_yaml(const std::string& text, Diagnostics& problems);
+
+// Whether a key is one that can be known: text, and not `<<`.
+[[nodiscard]] bool is_plain_key(const YamlNode& key);
 
 // "a list", "a map", "text", "nothing"
 [[nodiscard]] std::string_view kind_name(const YamlNode& node);
