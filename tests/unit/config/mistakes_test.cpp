@@ -1,0 +1,388 @@
+// Every kind of mistake in a config has its message, at its place, and only one.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "config/load.hpp"
+#include "model/model.hpp"
+
+namespace berth {
+namespace {
+
+using testing::load;
+
+struct Mistake {
+  std::string yaml;
+  std::string expected;  // "LINE:COLUMN: MESSAGE", a line each
+};
+
+void check(const std::vector<Mistake>& mistakes) {
+  for (const Mistake& mistake : mistakes) {
+    CAPTURE(mistake.yaml);
+    CHECK(load(mistake.yaml).mistakes == mistake.expected);
+  }
+}
+
+// A good listener in five lines, to which a test adds a sixth at column 5.
+const std::string kListener =
+    "listeners:\n"
+    "  - name: a\n"
+    "    listen: tcp://h:1\n"
+    "    model: fork\n"
+    "    handler: echo\n";
+
+// What makes a config of what stands before it.
+const std::string kRest =
+    "listeners: [{name: a, listen: 'tcp://h:1', model: fork, handler: echo}]\n";
+
+const std::string kListenerKeys =
+    "name, listen, model, handler, options, workers, backlog, max_connections, idle_timeout, "
+    "drain_timeout, heartbeat_timeout";
+const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
+const std::string kTopKeys = "plugins, log, defaults, drain_timeout, listeners";
+
+std::string model_names() {
+  std::vector<std::string> names;
+  for (const ModelRow* row : model_table()) names.emplace_back(row->name);
+  return one_of(names);
+}
+
+TEST_CASE("unknown keys are told with the nearest name and all names") {
+  check({
+      {kListener + "    worker: 2\n",
+       "6:5: unknown key 'worker'; did you mean 'workers'? "
+       "(a listener takes " +
+           kListenerKeys + ")\n"},
+      {kListener + "    colour: red\n",
+       "6:5: unknown key 'colour' (a listener takes " + kListenerKeys + ")\n"},
+      {"plugin: x\n" + kRest,
+       "1:1: unknown key 'plugin'; did you mean 'plugins'? (the top level takes " + kTopKeys +
+           ")\n"},
+      {"log: {levle: info}\n" + kRest,
+       "1:7: unknown key 'levle'; did you mean 'level'? ('log' takes level, format, connections, "
+       "file)\n"},
+      {"defaults: {\n  backlgo: 5}\n" + kRest,
+       "2:3: unknown key 'backlgo'; did you mean 'backlog'? ('defaults' takes " + kDefaultsKeys +
+           ")\n"},
+      {"? \"a\\e[1m\"\n: x\n" + kRest,
+       "1:3: unknown key 'a\\x1b[1m' (the top level takes " + kTopKeys + ")\n"},
+  });
+}
+
+TEST_CASE("a key in the wrong place is told where it belongs") {
+  check({
+      {"workers: 2\n" + kRest,
+       "1:1: 'workers' is a key of a listener; put it under 'listeners:' or 'defaults:'\n"},
+      {"name: x\n" + kRest, "1:1: 'name' is a key of a listener; put it under 'listeners:'\n"},
+      {"defaults: {name: x}\n" + kRest,
+       "1:12: 'name' is a listener's own; it cannot stand under 'defaults'\n"},
+      {"defaults: {listen: x}\n" + kRest,
+       "1:12: 'listen' is a listener's own; it cannot stand under 'defaults'\n"},
+      {kListener + "    plugins: x\n",
+       "6:5: 'plugins' stands at the top level, for all listeners\n"},
+  });
+}
+
+TEST_CASE("a key given twice is told with the line of the first") {
+  check({
+      {kListener + "    model: select\n", "6:5: 'model' is given twice; the first is in line 4\n"},
+      {kListener + "    \"model\": select\n",
+       "6:5: 'model' is given twice; the first is in line 4\n"},
+      {kListener + "    options: {a: 1,\n      a: 2}\n",
+       "7:7: 'a' is given twice; the first is in line 6\n"},
+      {kListener + "    options: {a: {b: [{c: 1, c: 2}]}}\n",
+       "6:30: 'c' is given twice; the first is in line 6\n"},
+      {"log: {level: info, level: warn}\n" + kRest,
+       "1:20: 'level' is given twice; the first is in line 1\n"},
+      {"drain_timeout: 5s\ndrain_timeout: 6s\n" + kRest,
+       "2:1: 'drain_timeout' is given twice; the first is in line 1\n"},
+  });
+}
+
+TEST_CASE("a key without value is told at the key") {
+  check({
+      {"listeners:\n  - name: a\n    listen: tcp://h:1\n    model:\n    handler: echo\n",
+       "4:5: 'model:' has no value\n"},
+      {"listeners:\n  - name: ~\n    listen: tcp://h:1\n    model: fork\n    handler: null\n",
+       "2:5: 'name:' has no value\n5:5: 'handler:' has no value\n"},
+      {"defaults:\n" + kRest, "1:1: 'defaults:' has no value\n"},
+      {"listeners:\n", "1:1: 'listeners:' has no value\n"},
+      {"log: {level}\n" + kRest, "1:7: 'level:' has no value\n"},
+  });
+}
+
+TEST_CASE("a missing key is told at the listener") {
+  check({
+      {"listeners:\n  - {}\n",
+       "2:5: this listener has no 'handler:', and 'defaults:' gives none\n"
+       "2:5: this listener has no 'listen:'\n"
+       "2:5: this listener has no 'model:', and 'defaults:' gives none\n"
+       "2:5: this listener has no 'name:'\n"},
+      {"listeners:\n  - name: a\n    listen: tcp://h:1\n    handler: echo\n",
+       "2:5: listener 'a' has no 'model:', and 'defaults:' gives none\n"},
+      {"drain_timeout: 5s\n", "1:1: 'listeners:' is missing; it lists what to serve\n"},
+      {"defaults: {options: {a: 1}}\n" + kRest,
+       "1:21: 'options' are those of one handler; name it with 'handler:' beside them\n"},
+  });
+}
+
+TEST_CASE("a misspelt key is not told to be missing as well") {
+  check({
+      {"listeners:\n  - name: a\n    listen: tcp://h:1\n    model: fork\n    handlr: echo\n",
+       "5:5: unknown key 'handlr'; did you mean 'handler'? (a listener takes " + kListenerKeys +
+           ")\n"},
+      {"defaults: {modle: fork}\nlisteners: [{name: a, listen: 'tcp://h:1', handler: echo}]\n",
+       "1:12: unknown key 'modle'; did you mean 'model'? ('defaults' takes " + kDefaultsKeys +
+           ")\n"},
+      {"default: {model: fork}\nlisteners: [{name: a, listen: 'tcp://h:1', handler: echo}]\n",
+       "1:1: unknown key 'default'; did you mean 'defaults'? (the top level takes " + kTopKeys +
+           ")\n"},
+      {"model: fork\nlisteners: [{name: a, listen: 'tcp://h:1', handler: echo}]\n",
+       "1:1: 'model' is a key of a listener; put it under 'listeners:' or 'defaults:'\n"},
+      {"listener: []\n",
+       "1:1: unknown key 'listener'; did you mean 'listeners'? (the top level "
+       "takes " +
+           kTopKeys + ")\n"},
+      {"defaults: fork\nlisteners: [{name: a, listen: 'tcp://h:1'}]\n",
+       "1:11: 'defaults' is a map of 'key: value' lines, not text\n"},
+  });
+}
+
+TEST_CASE("a merge key is refused, and what it may have brought is not missed") {
+  check({
+      {"listeners:\n  - &base {name: a, listen: 'tcp://h:1', model: fork, handler: echo}\n"
+       "  - <<: *base\n    name: b\n",
+       "3:5: merge keys ('<<') are not read here; put what listeners share under 'defaults:', or "
+       "write it out\n"},
+      {kListener + "    options: {<<: {a: 1}}\n",
+       "6:15: merge keys ('<<') are not read here; put what listeners share under 'defaults:', or "
+       "write it out\n"},
+  });
+}
+
+TEST_CASE("values of the wrong kind are told what they should be") {
+  check({
+      {"- name: a\n", "1:1: the top level is a map of 'key: value' lines, not a list\n"},
+      {"just text\n", "1:1: the top level is a map of 'key: value' lines, not text\n"},
+      {"listeners: {a: {}}\n",
+       "1:12: 'listeners' must be a list, not a map; begin each listener with '- name:'\n"},
+      {"listeners: []\n", "1:12: 'listeners' is an empty list; there is nothing to serve\n"},
+      {"listeners: [a]\n", "1:13: a listener is a map of 'key: value' lines, not text\n"},
+      {kListener + "  -\n", "2:3: entry 2 of 'listeners' is empty\n"},
+      {kListener + "    workers: [1]\n", "6:14: 'workers' must be a whole number, not a list\n"},
+      {kListener + "    options: [a]\n",
+       "6:14: 'options' must be a map of 'option: value' lines, not a list\n"},
+      {"log: info\n" + kRest, "1:6: 'log' is a map of 'key: value' lines, not text\n"},
+      {"plugins: {a: b}\n" + kRest, "1:10: 'plugins' must be a folder, not a map\n"},
+      {"plugins: []\n" + kRest, "1:10: 'plugins' is an empty list; it must have a folder\n"},
+      {"[a]: b\n" + kRest, "1:1: a key must be text, not a list\n"},
+      {": b\n" + kRest, "1:1: a ':' without a key before it\n"},
+  });
+}
+
+TEST_CASE("a whole number is decimal digits within its bounds") {
+  const auto workers = [](const std::string& given, const std::string& message) {
+    return Mistake{kListener + "    workers: " + given + "\n",
+                   "6:14: 'workers' must be " + message + "\n"};
+  };
+  check({
+      workers("0", "from 1 to 1024, not '0'"),
+      workers("1025", "from 1 to 1024, not '1025'"),
+      workers("-1", "from 1 to 1024, not '-1'"),
+      workers("99999999999999999999", "from 1 to 1024, not '99999999999999999999'"),
+      workers("1_000", "a whole number, not '1_000'; write 1000"),
+      workers("1e3", "a whole number, not '1e3'; write 1000"),
+      workers("2.0", "a whole number, not '2.0'; write 2"),
+      workers("2.5", "a whole number, not '2.5'"),
+      workers("+2", "a whole number, not '+2'; write 2"),
+      workers("010", "a whole number, not '010'; write 10"),
+      workers("0x10", "a whole number, not '0x10'"),
+      workers("two", "a whole number, not 'two'"),
+      workers("''", "a whole number, not ''"),
+      workers(".inf", "a whole number, not '.inf'"),
+      {kListener + "    backlog: 65536\n",
+       "6:14: 'backlog' must be from 1 to 65535, not '65536'\n"},
+      {kListener + "    max_connections: 1000001\n",
+       "6:22: 'max_connections' must be from 1 to 1000000, not '1000001'\n"},
+  });
+}
+
+TEST_CASE("a switch is true or false and no other word") {
+  const auto connections = [](const std::string& given, const std::string& remedy) {
+    return Mistake{
+        "log: {connections: " + given + "}\n" + kRest,
+        "1:20: 'connections' must be true or false, not '" + given + "'" + remedy + "\n"};
+  };
+  check({
+      connections("yes", "; write true"),
+      connections("on", "; write true"),
+      connections("True", "; write true"),
+      connections("no", "; write false"),
+      connections("off", "; write false"),
+      connections("0", "; write false"),
+      connections("maybe", ""),
+  });
+}
+
+TEST_CASE("a duration has a unit and lies within its bounds") {
+  check({
+      {kListener + "    idle_timeout: 5\n", "6:19: 'idle_timeout': '5' needs a unit: 5s?\n"},
+      {kListener + "    idle_timeout: 0s\n",
+       "6:19: 'idle_timeout' must be more than 0, or off, not '0s'\n"},
+      {kListener + "    drain_timeout: off\n",
+       "6:20: 'drain_timeout' cannot be off; it must be a duration like 30s\n"},
+      {kListener + "    drain_timeout: -1s\n",
+       "6:20: 'drain_timeout': '-1s': a duration cannot be negative\n"},
+      {kListener + "    heartbeat_timeout: 999ms\n",
+       "6:24: 'heartbeat_timeout' must be at least 1s, not '999ms'\n"},
+      {"drain_timeout: [5s]\n" + kRest,
+       "1:16: 'drain_timeout' must be a duration like 250ms, 5s or 1h30m, not a list\n"},
+  });
+}
+
+TEST_CASE("a choice is one of its words") {
+  check({
+      {"log: {level: debgu}\n" + kRest,
+       "1:14: 'level' must be 'trace', 'debug', 'info', 'warn', 'error' or 'critical', not "
+       "'debgu'; did you mean 'debug'?\n"},
+      {"log: {format: xml}\n" + kRest, "1:15: 'format' must be 'text' or 'json', not 'xml'\n"},
+  });
+}
+
+TEST_CASE("names of listeners are plain and unique") {
+  const auto named = [](const std::string& name) {
+    return "listeners:\n  - {name: " + name +
+           ", listen: 'tcp://h:1', model: fork, handler: echo}\n";
+  };
+  check({
+      {named("a b"), "2:12: 'name' takes letters, digits, '_', '-' and '.', not 'a b'\n"},
+      {named("é"), "2:12: 'name' takes letters, digits, '_', '-' and '.', not 'é'\n"},
+      {named(std::string(65, 'a')), "2:12: 'name' takes no more than 64 characters, not 65\n"},
+      {named("''"), "2:12: 'name' is empty; it must be a name\n"},
+      {named("a") + "  - {name: a, listen: 'tcp://h:2', model: fork, handler: echo}\n",
+       "3:12: the name 'a' is that of the listener in line 2 already\n"},
+  });
+  CHECK(load(named(std::string(64, 'a'))).mistakes == "");
+}
+
+TEST_CASE("addresses are well-formed and each is listened on once") {
+  const auto listening = [](const std::string& listen) {
+    return "listeners:\n  - name: a\n    model: fork\n    handler: echo\n    listen: " + listen +
+           "\n";
+  };
+  check({
+      {listening("[]"),
+       "5:13: 'listen' is an empty list; it must have an address like tcp://0.0.0.0:50007\n"},
+      {listening("{tcp: 1}"),
+       "5:13: 'listen' must be an address like tcp://0.0.0.0:50007, not a map\n"},
+      {listening("['tcp://h:1', , 'tcp://h:2']"), "5:13: entry 2 of 'listen' is empty\n"},
+      {listening("['tcp://h:1', 'tcp://h:1']"),
+       "5:27: tcp://h:1 is listened on in line 5 already\n"},
+      {listening("['tcp://h:1', 'tcp://h:2']") +
+           "  - {name: b, model: fork, handler: echo, listen: 'tcp://h:2'}\n",
+       "6:51: tcp://h:2 is listened on in line 5 already\n"},
+  });
+  CHECK(load(listening("tcp://h:99999")).mistakes.starts_with("5:13: "));
+  CHECK(load(listening("[h, 'tcp://h', 'tcp://h:1']")).mistakes.starts_with("5:14: "));
+}
+
+TEST_CASE("an unknown model is told with the models there are") {
+  check({
+      {"listeners: [{name: a, listen: 'tcp://h:1', model: selct, handler: echo}]\n",
+       "1:51: unknown model 'selct'; did you mean 'select'? (the models are " + model_names() +
+           ")\n"},
+      {"defaults: {model: twisted}\nlisteners:\n- {name: a, listen: 'tcp://h:1', handler: echo}\n"
+       "- {name: b, listen: 'tcp://h:2', handler: echo}\n",
+       "1:19: unknown model 'twisted' (the models are " + model_names() + ")\n"},
+  });
+}
+
+TEST_CASE("a handler is a name and not a file") {
+  const auto handled = [](const std::string& handler, const std::string& message) {
+    return Mistake{
+        "listeners: [{name: a, listen: 'tcp://h:1', model: fork, handler: " + handler + "}]\n",
+        "1:66: 'handler' " + message + "\n"};
+  };
+  check({
+      handled("echo.so", "is a name, not a file: 'echo.so'; write echo"),
+      handled("./x/echo.so",
+              "is a name, not a file: './x/echo.so'; write echo, and its folder under 'plugins:'"),
+      handled("x/echo",
+              "is a name, not a file: 'x/echo'; write echo, and its folder under 'plugins:'"),
+      handled("x/..", "is a name, not a file: 'x/..'"),
+      handled(".so", "is a name, not a file: '.so'"),
+      handled("..", "cannot begin with '.': '..'"),
+      handled("a b", "takes letters, digits, '_', '-' and '.', not 'a b'"),
+  });
+}
+
+TEST_CASE("folders and files that are not there are told with their full path") {
+  check({
+      {"plugins: [more]\n" + kRest, "1:11: no such folder: /nonexistent-berth/conf/more\n"},
+      {"plugins: ~/more\n" + kRest,
+       "1:10: no such folder: /nonexistent-berth/conf/~/more ('~' is not replaced here; write the "
+       "path in full)\n"},
+      {"plugins: /dev/null\n" + kRest, "1:10: not a folder: /dev/null\n"},
+      {"plugins: /dev/null/x\n" + kRest, "1:10: cannot look into /dev/null/x: Not a directory\n"},
+      {"plugins: \"/tmp\\0x\"\n" + kRest,
+       "1:10: a path cannot have a NUL character in it: '/tmp\\x00x'\n"},
+      {"log: {file: /nonexistent-berth/x.log}\n" + kRest,
+       "1:13: no such folder: /nonexistent-berth\n"},
+      {"log: {file: /tmp}\n" + kRest, "1:13: the log must be a file, not a folder: /tmp\n"},
+  });
+}
+
+TEST_CASE("settings that do not go together are told once, with the listeners they concern") {
+  const std::string message =
+      "max_connections (2) is less than workers (3), so that some workers could serve nobody\n";
+  check({
+      {kListener + "    workers: 3\n    max_connections: 2\n", "7:22: listener 'a': " + message},
+      {"defaults: {workers: 3, max_connections: 2, model: fork, handler: echo}\nlisteners:\n"
+       "- {name: a, listen: 'tcp://h:1'}\n- {name: b, listen: 'tcp://h:2'}\n"
+       "- {name: c, listen: 'tcp://h:3', workers: 1}\n",
+       "1:41: listeners 'a', 'b': " + message},
+      {kListener + "    workers: 1001\n",
+       "6:14: listener 'a': max_connections (1000) is less than workers (1001), so that some "
+       "workers could serve nobody\n"},
+  });
+}
+
+TEST_CASE("what a model cannot serve is told at the model's place") {
+  bool one_objected = false;
+  for (const ModelRow* row : model_table()) {
+    const std::string name(row->name);
+    const std::string inherited = "defaults: {handler: echo, model: " + name +
+                                  "}\nlisteners:\n"
+                                  "- {name: a, listen: 'tcp://h:1', max_connections: 1000000}\n";
+    ListenerSettings settings;
+    settings.max_connections = 1'000'000;
+    settings.listen = {Address{}};
+    const auto objection = row->objection(settings);
+    one_objected = one_objected || objection;
+    CHECK(load(inherited).mistakes ==
+          (objection ? "1:34: listener 'a': " + *objection + "\n" : ""));
+  }
+  CHECK(one_objected);
+}
+
+TEST_CASE("several mistakes are several messages, in the order of the file") {
+  check({
+      {"log: {level: loud}\n"
+       "listeners:\n"
+       "  - name: a\n"
+       "    listen: tcp://h:1\n"
+       "    handler: echo.so\n"
+       "    workers: 0\n"
+       "    max_connections: 1e2\n",
+       "1:14: 'level' must be 'trace', 'debug', 'info', 'warn', 'error' or 'critical', not "
+       "'loud'\n"
+       "3:5: listener 'a' has no 'model:', and 'defaults:' gives none\n"
+       "5:14: 'handler' is a name, not a file: 'echo.so'; write echo\n"
+       "6:14: 'workers' must be from 1 to 1024, not '0'\n"
+       "7:22: 'max_connections' must be a whole number, not '1e2'; write 100\n"},
+  });
+}
+
+}  // namespace
+}  // namespace berth
