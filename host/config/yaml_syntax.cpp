@@ -1,7 +1,6 @@
 #include "config/yaml_syntax.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace berth {
 namespace {
@@ -17,9 +16,16 @@ constexpr std::string_view kAfterValue =
     "unexpected after what stands before it in the line; put the whole value in quotes, or a ',' "
     "between two values within brackets";
 constexpr std::string_view kEndlessQuotes = "quotes that are not closed before the end of the file";
+constexpr std::string_view kBadDirective = "a line with '%' that is not understood; leave it out";
+constexpr std::string_view kBadAnchor =
+    "'&' begins an anchor, and this is none; put quotes around it if it is text";
+constexpr std::string_view kBadAlias =
+    "'*' begins an alias, and no '&' above it names one; put quotes around it if it is text";
+constexpr std::string_view kBadTag =
+    "'!' begins a tag, and tags are not used here; put quotes around it if it is text";
 constexpr std::string_view kTab = "indented with a tab; YAML takes only spaces there";
 
-constexpr std::array<Words, 19> kWords = {{
+constexpr Words kWords[] = {
     {"illegal map value",
      "unexpected ':'; check the indentation, write 'key: value' with a space and one on a line, "
      "and put quotes around text that has ': ' in it"},
@@ -38,14 +44,26 @@ constexpr std::array<Words, 19> kWords = {{
      "','"},
     {"end of map", kIndentation},
     {"end of sequence", kIndentation},
-    {"the referenced anchor", "an alias ('*') of something that no '&' above it names"},
+    {"the referenced anchor", kBadAlias},
     {"unexpected character in block scalar", "only + or - and one digit may follow '|' or '>'"},
     {"cannot set zero indentation", "the digit after '|' or '>' cannot be 0"},
     {"bad character found while scanning hex",
      "only hexadecimal digits may follow \\x, \\u or \\U"},
     {"invalid unicode", "no such character; check the digits after \\u or \\U"},
-    {"YAML ", "a %YAML line that cannot be understood; leave it out"},
-}};
+    {"YAML ", kBadDirective},
+    {"bad YAML version", kBadDirective},
+    {"repeated ", kBadDirective},
+    {"TAG directives", kBadDirective},
+    {"anchor not found", kBadAnchor},
+    {"illegal character found while scanning anchor", kBadAnchor},
+    {"alias not found", kBadAlias},
+    {"illegal character found while scanning alias", kBadAlias},
+    {"aliases can't have any content", kBadAlias},
+    {"tag handle with no suffix", kBadTag},
+    {"illegal character found while scanning tag", kBadTag},
+    {"end of verbatim tag", kBadTag},
+    {"cannot assign multiple", "two anchors or two tags before one value"},
+};
 
 std::string_view from(std::string_view text, Position where) {
   const std::string_view line = line_of(text, where.line);

@@ -44,7 +44,9 @@ TEST_CASE("bad YAML is told in words for someone who edits it") {
       {"log: ]\n", "1:6: a closing bracket that nothing opened\n"},
       {"log: - a\n", "1:6: unexpected '-'; a list begins on a line of its own below its key\n"},
       {"log: @x\n", "1:6: text cannot begin with '@'; put it in quotes\n"},
-      {"log: *x\n", "1:6: an alias ('*') of something that no '&' above it names\n"},
+      {"log: *x\n",
+       "1:6: '*' begins an alias, and no '&' above it names one; put quotes around it if it is "
+       "text\n"},
       {"log: \"\\q\"\n",
        "1:9: unknown escape '\\q' in double quotes; write \\\\ for a backslash, or use single "
        "quotes\n"},
