@@ -101,14 +101,16 @@ struct Target {
 };
 
 // Standard error is shared with whoever started us, so that it must not be made non-blocking. A
-// pipe can be opened a second time, which gives this process a non-blocking end of its own.
+// pipe or a terminal can be opened a second time, which gives this process a non-blocking end of
+// its own; unless it belongs to someone else, whose privileges this process has not.
 Target standard_error() {
   Target target;
   struct stat status = {};
   if (::fstat(STDERR_FILENO, &status) != 0 || S_ISREG(status.st_mode)) return target;
   target.socket = S_ISSOCK(status.st_mode);
-  if (S_ISFIFO(status.st_mode)) {
-    target.own = Fd(::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC));
+  if (!target.socket) {
+    target.own =
+        Fd(::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   }
   target.may_block = !target.socket && !target.own;
   return target;
@@ -198,8 +200,7 @@ class Log::Lines : public spdlog::sinks::base_sink<std::mutex> {
       return ::send(number, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     if (target_.may_block) {
-      // A terminal that is held, or a pipe that cannot be opened again: where poll(2) sees room,
-      // there is room for a line.
+      // Where poll(2) sees room in a pipe, there is room for a line; in a terminal, for most.
       pollfd ready = {number, POLLOUT, 0};
       if (::poll(&ready, 1, 0) == 0) {
         errno = EAGAIN;
