@@ -1,0 +1,148 @@
+#include "client.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "wait_for.hpp"
+
+namespace e2e {
+
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+// The descriptor, or -1 with errno.
+int connect_to(std::uint16_t port) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval patience{kPatience.count(), 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return socket;
+  const int failure = errno;
+  ::close(socket);
+  errno = failure;
+  return -1;
+}
+
+}  // namespace
+
+Client::Client(std::uint16_t port) : socket_(connect_to(port)) {
+  if (socket_ < 0) fail("cannot connect");
+}
+
+Client::Client(Client&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+
+void Client::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0) fail("cannot send");
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+std::size_t Client::send_what_fits(std::string_view bytes) {
+  const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN) fail("cannot send");
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+}
+
+std::string Client::read_some(std::size_t at_most) {
+  std::string bytes(at_most, '\0');
+  const ssize_t count = ::recv(socket_, bytes.data(), bytes.size(), 0);
+  if (count < 0) fail("cannot read");
+  bytes.resize(static_cast<std::size_t>(count));
+  return bytes;
+}
+
+std::string Client::read_line() {
+  std::string line;
+  for (;;) {
+    const std::string next = read_some(1);
+    if (next.empty()) throw std::runtime_error("the stream ended after: " + line);
+    if (next == "\n") return line;
+    line += next;
+  }
+}
+
+std::string Client::read_exactly(std::size_t count) {
+  std::string bytes;
+  while (bytes.size() < count) {
+    const std::string next = read_some(count - bytes.size());
+    if (next.empty()) throw std::runtime_error("the stream ended too early");
+    bytes += next;
+  }
+  return bytes;
+}
+
+std::string Client::read_to_end() {
+  std::string bytes;
+  for (;;) {
+    const std::string next = read_some();
+    if (next.empty()) return bytes;
+    bytes += next;
+  }
+}
+
+std::string Client::ask(std::string_view command) {
+  send(std::string(command) + "\n");
+  return read_line();
+}
+
+bool Client::has_input() const {
+  pollfd polled{socket_, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
+
+void Client::wait_until_closed() {
+  try {
+    while (!read_some().empty()) {
+    }
+  } catch (const std::system_error& failure) {
+    if (failure.code().value() != ECONNRESET) throw;
+  }
+}
+
+void Client::finish_sending() { ::shutdown(socket_, SHUT_WR); }
+
+void Client::close() {
+  if (socket_ >= 0) ::close(std::exchange(socket_, -1));
+}
+
+void Client::reset() {
+  const linger at_once{1, 0};
+  ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
+std::string Client::address() const {
+  sockaddr_in own{};
+  socklen_t length = sizeof own;
+  ::getsockname(socket_, reinterpret_cast<sockaddr*>(&own), &length);
+  return "127.0.0.1:" + std::to_string(ntohs(own.sin_port));
+}
+
+bool is_refused(std::uint16_t port) {
+  const int socket = connect_to(port);
+  const bool refused = socket < 0 && errno == ECONNREFUSED;
+  if (socket >= 0) ::close(socket);
+  return refused;
+}
+
+}  // namespace e2e

@@ -1,0 +1,49 @@
+// A client of a host: one TCP connection over the loopback. What does not come within patience
+// throws, and so fails the test.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace e2e {
+
+class Client {
+ public:
+  // Connects; at the host's limit the connection then waits in the backlog.
+  explicit Client(std::uint16_t port);
+  Client(Client&& other) noexcept;
+  Client& operator=(Client&&) = delete;
+  ~Client() { close(); }
+
+  void send(std::string_view bytes);
+  // As much as there is room for on the way, without waiting; the count.
+  std::size_t send_what_fits(std::string_view bytes);
+  // The next bytes that come, at most so many; empty at the end of the stream.
+  [[nodiscard]] std::string read_some(std::size_t at_most = 65536);
+  // Without its newline.
+  [[nodiscard]] std::string read_line();
+  [[nodiscard]] std::string read_exactly(std::size_t count);
+  [[nodiscard]] std::string read_to_end();
+  // A line sent, a line back.
+  [[nodiscard]] std::string ask(std::string_view command);
+  // Whether something to read is here now.
+  [[nodiscard]] bool has_input() const;
+  // Waits until the host has closed or reset the connection; drops what comes before.
+  void wait_until_closed();
+
+  void finish_sending();  // half-close
+  void close();
+  void reset();  // closes with a reset
+  // Its own address, as the host's log has it: 127.0.0.1:2934.
+  [[nodiscard]] std::string address() const;
+
+ private:
+  int socket_;
+};
+
+// Whether nobody listens on that port.
+[[nodiscard]] bool is_refused(std::uint16_t port);
+
+}  // namespace e2e

@@ -1,0 +1,48 @@
+// The text of a config, made for one test. Every listener listens on a free port of 127.0.0.1
+// unless its keys say otherwise.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+namespace e2e {
+
+class Config {
+ public:
+  using Keys = std::initializer_list<std::string>;
+
+  // A line of the top level, `drain_timeout: 1s`.
+  Config& top(const std::string& line) {
+    top_ += line + "\n";
+    return *this;
+  }
+  // With further keys, `max_connections: 3`.
+  Config& listener(const std::string& name, const std::string& model, const std::string& handler,
+                   Keys keys = {}) {
+    listeners_ +=
+        "  - name: " + name + "\n    model: " + model + "\n    handler: " + handler + "\n";
+    bool has_address = false;
+    for (const std::string& key : keys) {
+      listeners_ += "    " + key + "\n";
+      has_address = has_address || key.rfind("listen:", 0) == 0;
+    }
+    if (!has_address) listeners_ += "    listen: tcp://127.0.0.1:0\n";
+    return *this;
+  }
+  [[nodiscard]] std::string text() const {
+    return "plugins: [" BERTH_PLUGINS ", " BERTH_TEST_HANDLERS "]\n" + top_ + "listeners:\n" +
+           listeners_;
+  }
+
+ private:
+  std::string top_;
+  std::string listeners_;
+};
+
+// The config of most tests: one listener, called `it`.
+inline Config one_listener(const std::string& model, const std::string& handler,
+                           Config::Keys keys = {}) {
+  return Config().listener("it", model, handler, keys);
+}
+
+}  // namespace e2e

@@ -1,0 +1,47 @@
+// Sends back what it receives, but for the words that make it fail; and every so many connections
+// it crashes by itself.
+#include <berth/handler.hpp>
+
+#include <sys/mman.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+
+struct Faulty {
+  unsigned crash_every = 0;
+  bool refuse = false;
+
+  static void describe(berth::Description<Faulty>& is) {
+    is.name("faulty").summary("Fails on demand.");
+    is.option("crash_every", &Faulty::crash_every, "crash in each so-manieth connection");
+    is.option("refuse", &Faulty::refuse, "refuse to be created");
+  }
+
+  void prepare() const {
+    if (refuse) throw std::runtime_error("it was told to refuse");
+  }
+
+  berth::Task<> serve(berth::Connection connection) const {
+    while (auto message = co_await connection.read()) {
+      fail(*message);
+      if (crash_every != 0 && connection.id() % crash_every == 0) touch_nothing();
+      co_await connection.write(*message);
+    }
+  }
+
+ private:
+  static void fail(std::string_view word) {
+    if (word == "throw") throw std::runtime_error("thrown on demand");
+    if (word == "throw int") throw 42;
+    if (word == "segv") touch_nothing();
+    if (word == "abort") std::abort();
+    if (word == "exit") std::exit(3);
+  }
+  // A page that must not be touched, rather than a null pointer: sanitizers know nothing of it.
+  static void touch_nothing() {
+    void* const page = ::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *static_cast<volatile char*>(page) = 1;
+  }
+};
+BERTH_HANDLER(Faulty)

@@ -1,0 +1,93 @@
+#include "host_process.hpp"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <regex>
+#include <stdexcept>
+
+#include "processes.hpp"
+
+namespace e2e {
+
+HostProcess::HostProcess(const Config& config) {
+  const auto file = folder_ / "berth.yaml";
+  write_file(file, config.text());
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) throw std::runtime_error("no pipe");
+  (void)::fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);  // the host drops lines rather than wait
+  pid_ = start_program({BERTH_PROGRAM, "run", file.string()}, ends[1], ends[1]);
+  ::close(ends[1]);
+  log_ = std::make_unique<LogReader>(ends[0]);
+  try {
+    log_->wait_for("berth is ready");
+  } catch (const std::exception& fault) {
+    ::kill(pid_, SIGKILL);
+    (void)wait_until_childless();
+    throw std::runtime_error(std::string(fault.what()) + "\n" + config.text() + log_->whole());
+  }
+}
+
+HostProcess::~HostProcess() {
+  try {
+    if (pid_ != 0) CHECK(stop(SIGTERM) == 0);
+  } catch (const std::exception& fault) {
+    FAIL_CHECK(fault.what());
+    ::kill(pid_, SIGKILL);
+  }
+  const std::string left = wait_until_childless();
+  CHECK_MESSAGE(left.empty(), "processes are left:", left);
+  CHECK(log_->wait_for_end());
+  check_errors();
+  if (std::uncaught_exceptions() > 0) MESSAGE("the log was:\n", log_->whole());
+}
+
+void HostProcess::check_errors() const {
+  for (const auto& line : log_->lines()) {
+    if (line.level != "error" && line.level != "crit") continue;
+    const bool expected = std::any_of(expected_.begin(), expected_.end(), [&](const auto& words) {
+      return line.text.find(words) != std::string::npos;
+    });
+    CHECK_MESSAGE(expected, "unexpected: ", line.whole, "\nthe log was:\n", log_->whole());
+  }
+  for (const auto& words : expected_) {
+    CHECK_MESSAGE(log_->count(words) > 0, "missing: ", words, "\nthe log was:\n", log_->whole());
+  }
+}
+
+std::uint16_t HostProcess::port(const std::string& listener, std::size_t nth) const {
+  const std::string words = "listener '" + listener + "': listening on ";
+  const std::regex form(R"(listening on tcp://\S*:(\d+) )");
+  for (const auto& line : log_->lines()) {
+    std::smatch parts;
+    if (line.text.rfind(words, 0) != 0 || !std::regex_search(line.text, parts, form)) continue;
+    if (nth-- == 0) return static_cast<std::uint16_t>(std::stoi(parts[1]));
+  }
+  throw std::runtime_error("the log names no such address of listener " + listener);
+}
+
+pid_t HostProcess::worker(const std::string& listener) const {
+  const std::regex form("listener '" + listener + R"(': worker \d+ is ready \(pid (\d+)\))");
+  const auto lines = log_->lines();
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    std::smatch parts;
+    if (std::regex_search(line->text, parts, form)) return std::stoi(parts[1]);
+  }
+  throw std::runtime_error("the log names no worker of listener " + listener);
+}
+
+void HostProcess::send_signal(int signal) const { ::kill(pid_, signal); }
+
+int HostProcess::wait_for_exit() {
+  const int status = wait_for_end(pid_);
+  pid_ = 0;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+}  // namespace e2e

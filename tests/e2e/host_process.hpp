@@ -1,0 +1,56 @@
+// A host that runs for one test: `berth run` with a config made for it. Its destructor stops it if
+// the test has not, and checks what every test promises: it stopped with status 0, the log holds no
+// error that the test did not expect and every one that it did, and no process is left.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config_text.hpp"
+#include "log_reader.hpp"
+#include "temp_folder.hpp"
+
+namespace e2e {
+
+class HostProcess {
+ public:
+  // Starts it; returns when it is ready.
+  explicit HostProcess(const Config& config);
+  HostProcess(const HostProcess&) = delete;
+  HostProcess& operator=(const HostProcess&) = delete;
+  ~HostProcess();
+
+  // The port of a listener's nth address.
+  [[nodiscard]] std::uint16_t port(const std::string& listener = "it", std::size_t nth = 0) const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // The process that the log last called the listener's worker.
+  [[nodiscard]] pid_t worker(const std::string& listener = "it") const;
+  [[nodiscard]] LogReader& log() { return *log_; }
+  [[nodiscard]] const TempFolder& folder() const { return folder_; }
+
+  // The log may and must hold a line of level error or worse with these words.
+  void expect_error(const std::string& words) { expected_.push_back(words); }
+
+  void send_signal(int signal) const;
+  // Waits until it has ended. Its exit status, or the number of the signal that killed it, negated.
+  int wait_for_exit();
+  int stop(int signal) {
+    send_signal(signal);
+    return wait_for_exit();
+  }
+
+ private:
+  void check_errors() const;
+
+  TempFolder folder_;
+  std::vector<std::string> expected_;
+  std::unique_ptr<LogReader> log_;
+  pid_t pid_ = 0;
+};
+
+}  // namespace e2e

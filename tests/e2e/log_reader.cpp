@@ -1,0 +1,97 @@
+#include "log_reader.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <regex>
+#include <stdexcept>
+
+#include "wait_for.hpp"
+
+namespace e2e {
+
+namespace {
+
+bool has(const LogLine& line, std::string_view words) {
+  return line.whole.find(words) != std::string::npos;
+}
+
+}  // namespace
+
+LogLine::LogLine(std::string line) : whole(std::move(line)) {
+  static const std::regex form(
+      R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (\w+) +(\S+)/(\d+) ([^\n]*))");
+  std::smatch parts;
+  if (!std::regex_match(whole, parts, form)) {
+    text = whole;
+    return;
+  }
+  level = parts[1];
+  source = parts[2];
+  pid = std::stoi(parts[3]);
+  text = parts[4];
+}
+
+LogReader::LogReader(int descriptor) : thread_([this, descriptor] { read(descriptor); }) {}
+
+LogReader::~LogReader() { thread_.join(); }
+
+void LogReader::read(int descriptor) {
+  std::string rest;
+  std::array<char, 65536> buffer;
+  ssize_t count = 0;
+  while ((count = ::read(descriptor, buffer.data(), buffer.size())) > 0) {
+    rest.append(buffer.data(), static_cast<std::size_t>(count));
+    const std::scoped_lock lock(mutex_);
+    for (std::size_t end; (end = rest.find('\n')) != rest.npos; rest.erase(0, end + 1)) {
+      lines_.emplace_back(rest.substr(0, end));
+    }
+    news_.notify_all();
+  }
+  ::close(descriptor);
+  const std::scoped_lock lock(mutex_);
+  if (!rest.empty()) lines_.emplace_back(rest);
+  ended_ = true;
+  news_.notify_all();
+}
+
+LogLine LogReader::wait_for(std::string_view words, std::size_t nth) {
+  std::unique_lock lock(mutex_);
+  std::size_t looked_at = 0;
+  std::size_t found = 0;
+  const auto come = [&] {
+    while (looked_at < lines_.size()) {
+      if (has(lines_[looked_at++], words) && ++found == nth) return true;
+    }
+    return false;
+  };
+  if (news_.wait_for(lock, kPatience, [&] { return come() || ended_; }) && found == nth) {
+    return lines_[looked_at - 1];
+  }
+  throw std::runtime_error("the log does not come to say: " + std::string(words));
+}
+
+std::vector<LogLine> LogReader::lines() const {
+  const std::scoped_lock lock(mutex_);
+  return lines_;
+}
+
+std::size_t LogReader::count(std::string_view words) const {
+  const std::scoped_lock lock(mutex_);
+  std::size_t found = 0;
+  for (const auto& line : lines_) found += has(line, words) ? 1 : 0;
+  return found;
+}
+
+bool LogReader::wait_for_end() {
+  std::unique_lock lock(mutex_);
+  return news_.wait_for(lock, kPatience, [&] { return ended_; });
+}
+
+std::string LogReader::whole() const {
+  std::string all;
+  for (const auto& line : lines()) all += line.whole + "\n";
+  return all;
+}
+
+}  // namespace e2e

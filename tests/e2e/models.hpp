@@ -1,0 +1,34 @@
+// The models that the table of cases is run for. A further model is one more row here.
+#pragma once
+
+#include <doctest/doctest.h>
+
+namespace e2e {
+
+// `own_process`: each session is a process, so that a crash costs one connection only.
+struct Fork {
+  static constexpr const char* name = "fork";
+  static constexpr bool own_process = true;
+};
+struct SignalFork {
+  static constexpr const char* name = "signal-fork";
+  static constexpr bool own_process = true;
+};
+struct Thread {
+  static constexpr const char* name = "thread";
+  static constexpr bool own_process = false;
+};
+struct Select {
+  static constexpr const char* name = "select";
+  static constexpr bool own_process = false;
+};
+
+}  // namespace e2e
+
+TYPE_TO_STRING_AS("fork", e2e::Fork);
+TYPE_TO_STRING_AS("signal-fork", e2e::SignalFork);
+TYPE_TO_STRING_AS("thread", e2e::Thread);
+TYPE_TO_STRING_AS("select", e2e::Select);
+
+// TEST_CASE_TEMPLATE("a sentence that can be false", Model, EACH_MODEL)
+#define EACH_MODEL e2e::Fork, e2e::SignalFork, e2e::Thread, e2e::Select

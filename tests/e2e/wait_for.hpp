@@ -1,0 +1,24 @@
+// Waiting for what can only be looked at: the state of processes, files. What can be heard of (log
+// lines, data, ends of files) is waited for where it is heard.
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+namespace e2e {
+
+// How long anything may take before a test says that it does not come. Never how long it takes.
+inline constexpr std::chrono::seconds kPatience{BERTH_SANITIZED ? 60 : 30};
+
+// True as soon as `holds()` is, false when patience is at its end.
+template <class Predicate>
+[[nodiscard]] bool wait_until(Predicate holds) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  return true;
+}
+
+}  // namespace e2e
