@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace berth {
+namespace berth::inline v1 {
 
 // A message was longer than the handler allows, or the stream ended in the middle of one.
 class BadFrame : public std::runtime_error {
@@ -63,10 +63,11 @@ class Lines {
     for (;;) {
       const std::string_view bytes = buffer_.bytes();
       const std::size_t end = bytes.find('\n', searched);
-      if (end > longest_ && bytes.size() > longest_) throw BadFrame("a line is too long");
+      std::string_view line = bytes.substr(0, end);
+      if (line.ends_with('\r')) line.remove_suffix(1);  // of CRLF; its LF may be yet to come
+      check(line);
       if (end != bytes.npos) {
-        std::string_view line = buffer_.take(end + 1).substr(0, end);
-        if (line.ends_with('\r')) line.remove_suffix(1);
+        buffer_.take(end + 1);
         co_return line;
       }
       searched = bytes.size();
@@ -74,11 +75,16 @@ class Lines {
       if (!more) break;
     }
     const std::string_view rest = buffer_.take(buffer_.bytes().size());
+    check(rest);
     if (rest.empty()) co_return std::nullopt;
     co_return rest;
   }
 
  private:
+  void check(std::string_view line) const {
+    if (line.size() > longest_) throw BadFrame("a line is too long");
+  }
+
   std::optional<Buffer> own_;
   Buffer& buffer_;
   std::size_t longest_;
@@ -109,4 +115,4 @@ class Exactly {
   Buffer& buffer_;
 };
 
-}  // namespace berth
+}  // namespace berth::inline v1
