@@ -11,6 +11,7 @@
 #include <exception>
 #include <optional>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -159,15 +160,20 @@ class [[nodiscard]] WhenAll {
     return --join_.running != 0;
   }
   auto await_resume() {
-    return std::apply([](auto&... task) { return std::tuple{value_of(task)...}; }, tasks_);
+    // Braces, not parentheses: they take the values in the order of the arguments.
+    return std::apply([](auto&... task) { return Results{value_of(task)...}; }, tasks_);
   }
 
  private:
   template <class T>
-  static auto value_of(Task<T>& task) {
+  using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+  using Results = std::tuple<Value<Ts>...>;
+
+  template <class T>
+  static Value<T> value_of(Task<T>& task) {
     if constexpr (std::is_void_v<T>) {
       task.take();
-      return std::monostate{};
+      return {};
     } else {
       return task.take();
     }
