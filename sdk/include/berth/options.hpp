@@ -288,7 +288,8 @@ class Description {
     return option;
   }
 
-  Handler defaults_{};  // where the defaults are read from
+  // Where the defaults are read from. Not {}: that refuses members with explicit constructors.
+  Handler defaults_ = Handler();
   std::string name_, summary_;
   std::deque<Option> options_;
 };
