@@ -47,7 +47,9 @@
 #include <string_view>
 #include <vector>
 
-namespace berth {
+// The inline namespace keeps these names apart from the host's own in a program that holds both,
+// and from those of another version of the SDK.
+namespace berth::inline v1 {
 
 // The time of day as ctime(3) prints it, without the line's end: "Sun Jun 18 19:37:54 2000".
 class Timestamp {
@@ -144,7 +146,7 @@ class Plugin {
 };
 
 }  // namespace detail
-}  // namespace berth
+}  // namespace berth::inline v1
 
 // Makes a class the handler of this shared object. Once, at namespace scope.
 #define BERTH_HANDLER(Handler)                                           \

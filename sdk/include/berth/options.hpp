@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace berth {
+namespace berth::inline v1 {
 
 // An option that counts bytes: `64KiB` in the config.
 struct Size {
@@ -294,4 +294,4 @@ class Description {
   std::deque<Option> options_;
 };
 
-}  // namespace berth
+}  // namespace berth::inline v1

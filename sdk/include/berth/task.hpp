@@ -15,7 +15,7 @@
 #include <utility>
 #include <variant>
 
-namespace berth {
+namespace berth::inline v1 {
 
 template <class T = void>
 class Task;
@@ -195,4 +195,4 @@ detail::WhenAll<Ts...> when_all(Task<Ts>... tasks) {
   return detail::WhenAll<Ts...>(std::move(tasks)...);
 }
 
-}  // namespace berth
+}  // namespace berth::inline v1
