@@ -58,6 +58,7 @@ void LoopModel::for_each(Call call) {
 }
 
 void LoopModel::begin_drain() {
+  context_.sessions.stop.drain();
   for_each([](LoopConnection& connection) { connection.begin_drain(); });
 }
 
