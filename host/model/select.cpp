@@ -12,7 +12,10 @@ constexpr unsigned kOthers = 16;
 
 std::optional<std::string> objection(const ListenerSettings& settings) {
   const std::size_t room = FD_SETSIZE - kOthers;
-  const std::size_t wanted = settings.max_connections / settings.workers + settings.listen.size();
+  // The largest share of any worker.
+  const std::size_t connections =
+      (std::size_t{settings.max_connections} + settings.workers - 1) / settings.workers;
+  const std::size_t wanted = connections + settings.listen.size();
   if (wanted <= room) return std::nullopt;
   return fmt::format(
       "select(2) watches descriptors under {} only, so a worker takes at most {} connections: "
