@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/fd.hpp"
 #include "cli/commands.hpp"
 #include "cli/config_argument.hpp"
 
@@ -21,6 +22,7 @@ constexpr const char* kFooter = R"(Start here:
 }  // namespace
 
 int main(int argc, char** argv) {
+  berth::fill_standard_descriptors();
   int status = berth::kExitFine;
   CLI::App app(kDescription, "berth");
   app.set_version_flag("--version", "berth " BERTH_VERSION);

@@ -1,8 +1,18 @@
 #include "base/fd.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 namespace berth {
+
+void fill_standard_descriptors() {
+  int number;
+  do {
+    number = ::open("/dev/null", O_RDWR);  // the lowest free one
+  } while (number >= 0 && number <= 2);
+  if (number > 2) ::close(number);
+}
 
 void close_all_but(std::vector<int> kept) {
   std::sort(kept.begin(), kept.end());

@@ -34,6 +34,10 @@ class Fd {
   int number_ = -1;
 };
 
+// Opens /dev/null for those of 0, 1 and 2 that are closed, so that no socket gets such a number and
+// is taken for standard error. For the start of the program.
+void fill_standard_descriptors();
+
 // Closes every descriptor of the process but these. For a process just forked, before it holds
 // anything that others have opened.
 void close_all_but(std::vector<int> kept);

@@ -31,7 +31,7 @@ int run(const std::string& given) {
   Supervisor supervisor(std::move(config->settings), std::move(config->handlers), log);
   const auto served = supervisor.run();
   if (served) return kExitFine;
-  (void)std::fputs(served.error().message.c_str(), stderr);
+  (void)std::fprintf(stderr, "%s\n", served.error().message.c_str());
   return kExitFailed;
 }
 

@@ -1,6 +1,7 @@
 #include "model/process_model.hpp"
 
 #include <signal.h>
+#include <stdio_ext.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -122,7 +123,8 @@ void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
 
   connection.serve(timers);
   slot.report = connection.report();
-  (void)std::fflush(nullptr);  // what the handler has printed
+  // What the handler has printed. Asking first touches less memory than flushing nothing.
+  if (::__fpending(stdout) > 0) (void)std::fflush(stdout);
   ::_exit(0);
 }
 

@@ -20,7 +20,8 @@ std::string remedy(const SocketAddress& address, int errno_value) {
       return address.port() < 1024 ? " (ports under 1024 need root or CAP_NET_BIND_SERVICE)"
                                    : " (a security policy of this machine forbids it)";
     case EADDRINUSE:
-      return " (another program listens there: ss -ltnp 'sport = :" + port + "' names it)";
+      // Or it is the near end of somebody's connection: the range of those ports holds 50007 too.
+      return " (another program uses that port: ss -tanp 'sport = :" + port + "' names it)";
     case EADDRNOTAVAIL:
       return " (this machine has no such address: ip address lists those it has)";
     case EAFNOSUPPORT:
