@@ -1,5 +1,6 @@
 #include "serve/timers.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -10,7 +11,7 @@ Timer::~Timer() { disarm(); }
 void Timer::arm(TimePoint when) {
   disarm();
   if (when == kNever) return;
-  due_ = when;
+  due_ = std::max(when, queue_.earliest_);
   queue_.insert(*this);
 }
 
@@ -22,11 +23,13 @@ void Timer::disarm() {
 TimerQueue::~TimerQueue() { assert(heap_.empty()); }
 
 void TimerQueue::fire_due(TimePoint now) {
-  for (std::size_t left = heap_.size(); left > 0 && next() <= now; --left) {
+  earliest_ = after(now, Duration(1));
+  while (!heap_.empty() && next() <= now) {
     Timer& timer = *heap_.front();
     timer.disarm();
     timer.on_due();
   }
+  earliest_ = TimePoint::min();
 }
 
 void TimerQueue::insert(Timer& timer) {

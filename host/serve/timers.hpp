@@ -24,7 +24,8 @@ class Timer {
   // arm it again, and may destroy it.
   virtual void on_due() = 0;
 
-  // Due at `when` instead of any time set before; kNever disarms.
+  // Due at `when` instead of any time set before (from within fire_due, no sooner than its next
+  // call); kNever disarms.
   void arm(TimePoint when);
   void disarm();
   [[nodiscard]] bool armed() const { return slot_ != kNotArmed; }
@@ -62,6 +63,7 @@ class TimerQueue {
   void put(std::size_t slot, Timer& timer);
 
   std::vector<Timer*> heap_;
+  TimePoint earliest_ = TimePoint::min();  // what is armed meanwhile is due no sooner
 };
 
 }  // namespace berth
