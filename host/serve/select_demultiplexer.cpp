@@ -48,6 +48,8 @@ void SelectDemultiplexer::set_interest(int fd, Interest interest) {
 
 void SelectDemultiplexer::remove(int fd) {
   set_interest(fd, {});
+  FD_CLR(fd, &readable_);
+  FD_CLR(fd, &writable_);
   watchers_[static_cast<std::size_t>(fd)] = nullptr;
   while (end_ > 0 && watchers_[static_cast<std::size_t>(end_ - 1)] == nullptr) --end_;
 }
@@ -70,14 +72,14 @@ void SelectDemultiplexer::wait(Duration timeout) {
 void SelectDemultiplexer::dispatch() {
   const int words = (end_ + kWordBits - 1) / kWordBits;
   for (int index = 0; index < words; ++index) {
-    const Word can_read = word_of(readable_, index);
-    const Word can_write = word_of(writable_, index);
-    for (Word both = can_read | can_write; both != 0; both &= both - 1) {
-      const int bit = std::countr_zero(both);
-      // Looked up now, not before: an earlier call of this turn may have removed it.
-      Watcher* const watcher = watchers_[static_cast<std::size_t>(index * kWordBits + bit)];
-      if (watcher == nullptr) continue;
-      watcher->on_ready((can_read >> bit & 1) != 0, (can_write >> bit & 1) != 0);
+    Word both = word_of(readable_, index) | word_of(writable_, index);
+    for (; both != 0; both &= both - 1) {
+      const int fd = index * kWordBits + std::countr_zero(both);
+      // Looked up now, not before: an earlier call of this turn may have removed it, and the number
+      // may be another watcher's by now.
+      const bool readable = FD_ISSET(fd, &readable_), writable = FD_ISSET(fd, &writable_);
+      if (!readable && !writable) continue;
+      watchers_[static_cast<std::size_t>(fd)]->on_ready(readable, writable);
     }
   }
 }
