@@ -57,6 +57,11 @@ std::vector<fs::path> check_handlers(const HostSettings& settings, Diagnostics& 
   std::vector<fs::path> files;
   std::map<fs::path, Listeners> users;
   for (const ListenerSettings& listener : settings.listeners) {
+    // No name, or folders that are wrong: that has been told, and what follows from it has not.
+    if (listener.handler.empty() || settings.plugin_folders.empty()) {
+      files.emplace_back();
+      continue;
+    }
     const auto file = find_handler(listener.handler, settings.plugin_folders);
     if (file) {
       users[file.value()].push_back(&listener);

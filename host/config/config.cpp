@@ -39,10 +39,11 @@ std::optional<fs::path> read_path(const YamlNode& node, std::string_view key, st
   return (folder / *text).lexically_normal();
 }
 
-void check_folder(const fs::path& folder, Position where, std::string_view text,
-                  Diagnostics& problems) {
+// False if there is no such folder, which is told then.
+[[nodiscard]] bool check_folder(const fs::path& folder, Position where, std::string_view text,
+                                Diagnostics& problems) {
   std::error_code error;
-  if (fs::is_directory(folder, error)) return;
+  if (fs::is_directory(folder, error)) return true;
   std::string message = "no such folder: " + folder.string();
   if (error && error != std::errc::no_such_file_or_directory) {
     message = "cannot look into " + folder.string() + ": " + error.message();
@@ -52,18 +53,20 @@ void check_folder(const fs::path& folder, Position where, std::string_view text,
     message += " ('~' is not replaced here; write the path in full)";
   }
   problems.add(where, message);
+  return false;
 }
 
+// Nothing if any of them is wrong: the handlers looked for may be there.
 std::vector<fs::path> read_plugins(const YamlNode& node, const fs::path& folder,
                                    Diagnostics& problems) {
   std::vector<fs::path> folders;
+  bool all_there = true;
   for (const YamlNode* item : read_one_or_more(node, "plugins", "a folder", problems)) {
-    if (auto path = read_path(*item, "plugins", "a folder", folder, problems)) {
-      check_folder(*path, item->where, item->scalar, problems);
-      folders.push_back(std::move(*path));
-    }
+    auto path = read_path(*item, "plugins", "a folder", folder, problems);
+    all_there = path && check_folder(*path, item->where, item->scalar, problems) && all_there;
+    if (all_there) folders.push_back(std::move(*path));
   }
-  return folders;
+  return all_there ? folders : std::vector<fs::path>();
 }
 
 std::string read_log_file(const YamlNode& node, const fs::path& folder, Diagnostics& problems) {
@@ -74,7 +77,7 @@ std::string read_log_file(const YamlNode& node, const fs::path& folder, Diagnost
   if (fs::is_directory(*path, error)) {
     problems.add(node.where, "the log must be a file, not a folder: " + path->string());
   } else {
-    check_folder(path->parent_path(), node.where, node.scalar, problems);
+    (void)check_folder(path->parent_path(), node.where, node.scalar, problems);
   }
   return path->string();
 }
@@ -145,7 +148,7 @@ HostSettings settings_of(const std::string& text, const fs::path& file, Diagnost
   const fs::path folder = settings.file.parent_path();
   if (const YamlNode* node = top.find("plugins")) {
     settings.plugin_folders = read_plugins(*node, folder, problems);
-  } else {
+  } else if (!top.attempted("plugins")) {
     settings.plugin_folders = {folder / "plugins", BERTH_PLUGIN_FOLDER};
   }
   if (const YamlNode* node = top.find("log")) settings.log = read_log(*node, folder, problems);

@@ -38,7 +38,9 @@ const KnownKeys& keys_of_defaults() {
 
 std::vector<OptionSetting> options_of(const YamlNode& map) {
   std::vector<OptionSetting> options;
-  for (const auto& [key, value] : map.fields) options.push_back({key.scalar, key.where, value});
+  for (const auto& [key, value] : map.fields) {
+    if (is_plain_key(key)) options.push_back({key.scalar, key.where, value});
+  }
   return options;
 }
 

@@ -11,8 +11,9 @@
 namespace berth {
 
 struct HostSettings {
-  std::filesystem::path file;                         // the config these came from
-  std::vector<std::filesystem::path> plugin_folders;  // searched in this order
+  std::filesystem::path file;  // the config these came from
+  // Searched in this order; none only where the config's own are wrong.
+  std::vector<std::filesystem::path> plugin_folders;
   LogSettings log;
   std::vector<ListenerSettings> listeners;
 };

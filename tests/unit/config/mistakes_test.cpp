@@ -333,6 +333,13 @@ TEST_CASE("folders and files that are not there are told with their full path") 
   });
 }
 
+TEST_CASE("without all of its plugin folders a config has none, so that no handler is missed") {
+  CHECK(load("plugins: [/tmp, /nonexistent-berth]\n" + kRest).settings.plugin_folders.empty());
+  CHECK(load("plugins: [/nonexistent-berth, /tmp]\n" + kRest).settings.plugin_folders.empty());
+  CHECK(load("plugin: /tmp\n" + kRest).settings.plugin_folders.empty());
+  CHECK(load("plugins: /tmp\n" + kRest).settings.plugin_folders.size() == 1);
+}
+
 TEST_CASE("settings that do not go together are told once, with the listeners they concern") {
   const std::string message =
       "max_connections (2) is less than workers (3), so that some workers could serve nobody\n";
