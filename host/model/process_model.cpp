@@ -134,7 +134,9 @@ void ProcessModel::on_process_end(SlotIndex index, int signal) {
   if (report.end == SessionEnd::running) {
     const int noted = slot.crash.signal;
     report.error = signal != 0 ? signal : noted;
-    report.end = report.error != 0 ? SessionEnd::crashed : SessionEnd::vanished;
+    report.end = noted == CrashNote::kExit ? SessionEnd::exited
+                 : report.error != 0       ? SessionEnd::crashed
+                                           : SessionEnd::vanished;
   }
   log_ended(context_.sessions.log, report, context_.sessions.settings.handler);
   pids_[index] = 0;

@@ -129,7 +129,7 @@ void Acceptor::pause(Pause why) {
   if (why == Pause::short_of_resources) {
     retry_.arm(after(loop_.now(), kRetry));
   } else {
-    say(fmt::format("no room for more than {} connections: clients wait in the backlog",
+    say(fmt::format("{} connections, as many as there may be: further clients wait in the backlog",
                     sessions_()));
   }
 }

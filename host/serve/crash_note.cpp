@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <vector>
 
 #include "serve/session_context.hpp"
@@ -13,19 +14,25 @@ namespace {
 thread_local const SessionReport* current_session = nullptr;
 std::atomic<CrashNote*> crash_note = nullptr;
 
-// Async-signal-safe: copies plain memory. SA_RESETHAND has put the default action back, so that
-// returning or raising again ends the process as if nothing had been caught.
-void on_crash(int signal) {
+// Async-signal-safe: copies plain memory.
+void write_note(int signal) {
   CrashNote* const note = crash_note.load();
-  if (note != nullptr && note->signal.load() == 0) {
-    if (const SessionReport* session = current_session) {
-      note->connection = session->id;
-      note->peer = session->peer;
-    }
-    note->signal.store(signal);
+  if (note == nullptr || note->signal.load() != 0) return;
+  if (const SessionReport* session = current_session) {
+    note->connection = session->id;
+    note->peer = session->peer;
   }
+  note->signal.store(signal);
+}
+
+// SA_RESETHAND has put the default action back, so that raising again ends the process as if
+// nothing had been caught.
+void on_crash(int signal) {
+  write_note(signal);
   ::raise(signal);
 }
+
+void on_exit_call() { write_note(CrashNote::kExit); }
 
 }  // namespace
 
@@ -47,6 +54,7 @@ void catch_crashes(CrashNote& note) {
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS}) {
     ::sigaction(signal, &action, nullptr);
   }
+  (void)std::atexit(on_exit_call);
 }
 
 void redirect_crash_note(CrashNote& note) { crash_note = &note; }

@@ -12,6 +12,9 @@ namespace berth {
 struct SessionReport;
 
 struct CrashNote {
+  // In `signal`: the handler has called exit().
+  static constexpr int kExit = -1;
+
   std::atomic<int> signal{0};  // 0: no crash; written last
   std::uint64_t connection = 0;
   SocketAddress peer;
@@ -21,7 +24,8 @@ struct CrashNote {
 void set_current_session(const SessionReport* report);
 
 // From here on a crash (SEGV, BUS, FPE, ILL, ABRT, SYS) of this process writes `note` and then
-// kills the process as it would have. The note outlives the process.
+// kills the process as it would have; so does exit(), which none of the host's own code calls here
+// (it ends workers and sessions with _exit()). The note outlives the process.
 void catch_crashes(CrashNote& note);
 // In a session process: the note is this one now.
 void redirect_crash_note(CrashNote& note);

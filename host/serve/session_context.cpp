@@ -28,6 +28,8 @@ std::string reason(const SessionReport& report) {
       return "the handler failed";
     case SessionEnd::crashed:
       return "killed by " + signal_name(report.error);
+    case SessionEnd::exited:
+      return "the handler called exit()";
     case SessionEnd::vanished:
       return "its process ended without finishing it";
     case SessionEnd::lost:
@@ -68,13 +70,16 @@ void log_opened(Log& log, const AcceptedConnection& connection) {
 }
 
 void log_ended(Log& log, const SessionReport& report, const std::string& handler) {
-  if (report.end == SessionEnd::crashed || report.end == SessionEnd::vanished) {
-    log.error("handler '{}' crashed: {}: {}", handler, describe(report), reason(report));
+  const double seconds = std::chrono::duration<double>(Clock::now() - report.accepted).count();
+  if (report.end == SessionEnd::crashed || report.end == SessionEnd::exited ||
+      report.end == SessionEnd::vanished) {
+    // How much it has read and written died with it.
+    return log.error("handler '{}' crashed: {} ended after {:.3f} s: {}", handler, describe(report),
+                     seconds, reason(report));
   }
   if (!log.connections()) return;
   log.info("{} ended: {} B in, {} B out, {:.3f} s, {}", describe(report), report.bytes_in,
-           report.bytes_out, std::chrono::duration<double>(Clock::now() - report.accepted).count(),
-           reason(report));
+           report.bytes_out, seconds, reason(report));
 }
 
 }  // namespace berth

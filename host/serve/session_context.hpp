@@ -33,7 +33,8 @@ enum class SessionEnd : std::uint8_t {
   lost,      // an operation failed with `error`, and the handler let it go
   failed,    // the handler threw
   crashed,   // killed by signal `error`
-  vanished,  // its process ended without a word: exit() in the handler, or a SIGKILL
+  exited,    // the handler called exit()
+  vanished,  // its process ended without a word
 };
 
 // What is told of a session when it is over. Under the fork models it lies in memory shared between

@@ -159,7 +159,8 @@ void WorkerProcess::tell_death(int status) {
   CrashNote& note = board_->crash;
   std::string where;
   if (note.signal != 0) {
-    where = " in handler '" + identity_.settings.handler + "'";
+    where = note.signal == CrashNote::kExit ? ", by exit()" : "";
+    where += " in handler '" + identity_.settings.handler + "'";
     if (note.connection != 0) {
       where += fmt::format(", serving connection {} from {}", note.connection, note.peer.text());
     }
