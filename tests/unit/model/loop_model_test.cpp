@@ -1,0 +1,165 @@
+#include "model/loop_model.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "serve/session_rig.hpp"
+
+namespace berth {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace berth::testing;
+
+constexpr std::chrono::nanoseconds kLong = 1h;
+
+// The model in its loop, with sessions that all run one script.
+struct Rig {
+  explicit Rig(Serve script) : serve(std::move(script)) {
+    settings.handler = "script";
+    settings.idle_timeout = kUnlimited;
+  }
+  // Starts a session; the answer is its client.
+  Fd start() {
+    if (!model) {
+      model.emplace(ModelContext{.loop = loop,
+                                 .sessions = context,
+                                 .max_connections = 100,
+                                 .worker_descriptors = {},
+                                 .on_session_end = [this] {
+                                   ++ended;
+                                   if (ended >= wanted) loop.stop();
+                                 }});
+    }
+    Pair pair = unix_pair();
+    set_non_blocking(pair.served);
+    model->start({.socket = std::move(pair.served), .peer = {}, .id = ++started, .accepted = {}});
+    return std::move(pair.client);
+  }
+  void turn_until_ended(int count) {
+    wanted = count;
+    if (ended < count) loop.run();
+  }
+
+  Serve serve;
+  LogFile log;
+  ListenerSettings settings;
+  Handler handler = script_handler(serve);
+  CrashNote crash_note;
+  SessionContext context{settings, handler, log.log, crash_note, {}};
+  EventLoop loop{std::make_unique<SelectDemultiplexer>()};
+  std::uint64_t started = 0;
+  int ended = 0, wanted = 0;
+  std::optional<LoopModel> model;
+};
+
+TEST_CASE("a loop serves the others while one of its sessions sleeps") {
+  Rig rig([](berth_connection* c) -> Script {
+    if (c->host->id(c) == 1) {
+      SleepOp sleep(c, kLong);
+      co_await sleep;
+    }
+    ReadOp read(c);
+    co_await read;
+    finish(c);
+  });
+  const Fd sleeper = rig.start();
+  std::vector<Fd> others;
+  for (int i = 0; i < 20; ++i) others.push_back(rig.start());
+  CHECK(rig.model->sessions() == 21);
+  others.clear();
+  rig.turn_until_ended(20);
+  CHECK(rig.model->sessions() == 1);
+  rig.model->cancel_sessions();
+  CHECK(rig.model->sessions() == 0);
+}
+
+TEST_CASE("a session that is over before it waits is counted and told like any other") {
+  Rig rig([](berth_connection* c) -> Script {
+    WriteOp write(c, "bye");
+    co_await write;
+    finish(c, BERTH_FAILED, "at once");
+    co_return;
+  });
+  Fd client = rig.start();
+  client.reset();
+  rig.turn_until_ended(1);
+  CHECK(rig.model->sessions() == 0);
+  CHECK(rig.log.text().find("connection 1 from unknown ended: 0 B in, 3 B out") !=
+        std::string::npos);
+}
+
+TEST_CASE("the idle timeout ends those that wait for their client, and no sleeper") {
+  std::vector<int> errors;
+  Rig rig([&](berth_connection* c) -> Script {
+    if (c->host->id(c) == 1) {
+      SleepOp sleep(c, kLong);
+      co_await sleep;
+    } else {
+      ReadOp read(c);
+      co_await read;
+      errors.push_back(read.error);
+    }
+    finish(c);
+  });
+  rig.settings.idle_timeout = 2ms;
+  const Fd clients[] = {rig.start(), rig.start(), rig.start()};
+  rig.turn_until_ended(2);
+  CHECK(errors == std::vector{ETIMEDOUT, ETIMEDOUT});
+  CHECK(rig.model->sessions() == 1);
+  CHECK(rig.log.text().find("the client was silent for too long") != std::string::npos);
+  rig.model->cancel_sessions();
+}
+
+TEST_CASE("every session of a loop learns of a drain, whatever it waits for") {
+  int ends = 0, stopping = 0;
+  Rig rig([&](berth_connection* c) -> Script {
+    const bool may_end_at_once = c->host->id(c) == 1;
+    if (!may_end_at_once) {
+      ReadOp first(c);
+      co_await first;
+    }
+    ReadOp second(c, 0ns, true);
+    co_await second;
+    ends += second.at_end() && second.error == 0 ? 1 : 0;
+    stopping += c->host->stopping(c);
+    finish(c, BERTH_FAILED, "so that nobody lingers");
+  });
+  Fd one = rig.start(), two = rig.start();
+  rig.model->begin_drain();
+  CHECK(ends == 1);
+  CHECK(send_all(two, "x"));
+  one.reset();
+  two.reset();
+  rig.turn_until_ended(2);
+  CHECK(ends == 2);
+  CHECK(stopping == 2);
+}
+
+TEST_CASE("a cancel leaves no session of a loop behind, lingering ones too") {
+  std::vector<int> errors;
+  Rig rig([&](berth_connection* c) -> Script {
+    if (c->host->id(c) == 1) {
+      finish(c);  // and waits for its client to close
+      co_return;
+    }
+    ReadOp read(c);
+    co_await read;
+    errors.push_back(read.error);
+    finish(c);
+  });
+  const Fd clients[] = {rig.start(), rig.start(), rig.start()};
+  CHECK(rig.model->sessions() == 3);
+  rig.model->cancel_sessions();
+  CHECK(rig.model->sessions() == 0);
+  CHECK(rig.ended == 3);
+  CHECK(errors == std::vector{ECANCELED, ECANCELED});
+}
+
+}  // namespace
+}  // namespace berth

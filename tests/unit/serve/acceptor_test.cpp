@@ -1,0 +1,238 @@
+#include "serve/acceptor.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "serve/epoll_demultiplexer.hpp"
+#include "serve/select_demultiplexer.hpp"
+#include "serve/session_rig.hpp"
+
+namespace berth {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace berth::testing;
+
+TEST_CASE("no error of accept(2) ends a listener, and those for want of room make it wait") {
+  struct Row {
+    AcceptFailure kind;
+    std::vector<int> errors;
+  };
+  for (const Row& row : {Row{AcceptFailure::nothing_waits, {EAGAIN, EWOULDBLOCK}},
+                         Row{AcceptFailure::wait_for_room, {EMFILE, ENFILE, ENOBUFS, ENOMEM}},
+                         Row{AcceptFailure::try_next,
+                             {EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET,
+                              EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM}}}) {
+    for (const int error : row.errors) {
+      CAPTURE(error);
+      CHECK(classify_accept_failure(error) == row.kind);
+    }
+  }
+}
+
+// An acceptor whose sessions only lie there until the test ends them.
+struct Rig {
+  explicit Rig(
+      unsigned most, bool blocking = false, int count = 1,
+      std::unique_ptr<Demultiplexer> demultiplexer = std::make_unique<EpollDemultiplexer>())
+      : loop(std::move(demultiplexer)),
+        acceptor(
+            loop, log.log, {.max_connections = most, .blocking_sockets = blocking},
+            [this] { return sessions.size(); },
+            [this](AcceptedConnection connection) {
+              sessions.push_back(std::move(connection));
+              if (sessions.size() >= wanted) loop.stop();
+            }) {
+    for (int i = 0; i < count; ++i) listening.push_back(listen_somewhere());
+    std::vector<Fd> copies;
+    for (const Fd& socket : listening) copies.emplace_back(::dup(socket.get()));
+    acceptor.listen(std::move(copies), 7s);
+  }
+  void connect(std::size_t clients_more, std::size_t socket = 0) {
+    while (clients_more-- > 0) clients.push_back(connect_to(listening[socket]));
+  }
+  // Turns until there are so many sessions.
+  void turn_until(std::size_t count) {
+    wanted = count;
+    if (sessions.size() < count) loop.run();
+  }
+  // Turns a few times, for what must not happen.
+  void turn() {
+    wanted = SIZE_MAX;
+    for (int turns = 0; turns < 3; ++turns) {
+      CallTimer end(loop.timers(), [this] { loop.stop(); });
+      end.arm(Clock::now());
+      loop.run();
+    }
+  }
+  void end_session() {
+    sessions.pop_back();
+    acceptor.on_session_end();
+  }
+
+  LogFile log;
+  EventLoop loop;
+  std::vector<Fd> listening;
+  std::vector<Fd> clients;
+  std::vector<AcceptedConnection> sessions;
+  std::size_t wanted = SIZE_MAX;
+  Acceptor acceptor;
+};
+
+TEST_CASE("connections are taken from every socket, numbered, and with their peers") {
+  Rig rig(100, false, 3);
+  for (std::size_t socket = 0; socket < 3; ++socket) rig.connect(2, socket);
+  rig.turn_until(6);
+  std::vector<std::uint64_t> ids;
+  for (const auto& session : rig.sessions) {
+    ids.push_back(session.id);
+    CHECK(std::any_of(rig.clients.begin(), rig.clients.end(), [&](const Fd& client) {
+      return local_address(client.get()) == session.peer;
+    }));
+    CHECK(rig.log.text().find("connection " + std::to_string(session.id) + " from " +
+                              session.peer.text() + "\n") != std::string::npos);
+  }
+  CHECK(ids == std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6});
+  CHECK(rig.acceptor.accepted() == 6);
+}
+
+TEST_CASE("accepted sockets are as the model wants them, and are not passed on over exec") {
+  for (const bool blocking : {false, true}) {
+    Rig rig(100, blocking);
+    rig.connect(1);
+    rig.turn_until(1);
+    const int number = rig.sessions[0].socket.get();
+    CHECK(((::fcntl(number, F_GETFL) & O_NONBLOCK) == 0) == blocking);
+    CHECK((::fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
+    for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+      timeval timeout{};
+      socklen_t size = sizeof timeout;
+      REQUIRE(::getsockopt(number, SOL_SOCKET, option, &timeout, &size) == 0);
+      CHECK(timeout.tv_sec == 7);
+    }
+  }
+}
+
+TEST_CASE("there are never more sessions than allowed, and never fewer while clients wait") {
+  Rig rig(3);
+  rig.connect(6);
+  rig.turn_until(3);
+  rig.turn();
+  CHECK(rig.sessions.size() == 3);
+  CHECK(rig.log.text().find("3 connections, as many as there may be") != std::string::npos);
+  for (std::size_t taken = 4; taken <= 6; ++taken) {
+    rig.end_session();
+    rig.turn_until(3);
+    rig.turn();
+    CHECK(rig.sessions.size() == 3);
+    CHECK(rig.acceptor.accepted() == taken);
+  }
+  rig.end_session();
+  rig.turn();
+  CHECK(rig.sessions.size() == 2);
+}
+
+TEST_CASE("a storm of clients is taken in parts, so that others get their turn") {
+  Rig rig(1000);
+  rig.connect(60);
+  std::size_t taken = 0;
+  CallTimer timer(rig.loop.timers(), [&] { taken = rig.sessions.size(); });
+  timer.arm(Clock::now());
+  rig.turn_until(60);
+  CHECK(taken > 0);
+  CHECK(taken < 60);
+}
+
+TEST_CASE("close takes what waits in the queues, and refuses who comes later") {
+  Rig rig(100, false, 2);
+  rig.connect(20, 0);
+  rig.connect(3, 1);
+  rig.acceptor.close();
+  CHECK(rig.sessions.size() == 23);
+  rig.listening.clear();  // the copies that this test has kept
+  rig.turn();
+  CHECK(rig.sessions.size() == 23);
+}
+
+TEST_CASE("close takes no more than there is room for") {
+  Rig rig(4);
+  rig.connect(6);
+  rig.acceptor.close();
+  CHECK(rig.sessions.size() == 4);
+  rig.end_session();
+  rig.turn();
+  CHECK(rig.sessions.size() == 3);
+}
+
+struct DescriptorLimit {
+  explicit DescriptorLimit(rlim_t limit) {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit changed{std::min(limit, before.rlim_max), before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &changed) == 0);
+  }
+  ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  rlimit before{};
+};
+
+TEST_CASE("accepting pauses while descriptors are used up, and goes on when there are some again") {
+  Rig rig(100);
+  rig.connect(2);
+  const Fd next(::dup(0));
+  {
+    const DescriptorLimit limit(static_cast<rlim_t>(next.get()) + 1);
+    rig.turn();
+    CHECK(rig.sessions.empty());
+    CHECK(rig.loop.timers().next() != kNever);  // paused: it waits for a timer, not for sockets
+  }
+  CHECK(rig.log.text().find("cannot accept: Too many open files; clients wait in the backlog "
+                            "(ulimit -n raises the limit on descriptors)") != std::string::npos);
+  rig.turn_until(2);
+  CHECK(rig.sessions.size() == 2);
+}
+
+TEST_CASE("an ended session makes room at once, without waiting for the pause to end") {
+  Rig rig(100);
+  rig.connect(3);
+  rig.turn_until(1);
+  while (rig.sessions.size() > 1) rig.sessions.pop_back();
+  rig.connect(1);
+  const Fd next(::dup(0));
+  const DescriptorLimit limit(static_cast<rlim_t>(next.get()) + 1);
+  rig.turn();
+  REQUIRE(rig.sessions.size() == 1);
+  rig.end_session();
+  CHECK(rig.loop.timers().next() == kNever);
+  rig.turn_until(1);
+  CHECK(rig.sessions.size() == 1);
+}
+
+TEST_CASE("under select accepting pauses before the numbers that its sets can hold run out") {
+  const DescriptorLimit limit(4096);
+  Rig rig(3000, false, 1, std::make_unique<SelectDemultiplexer>());
+  rig.connect(10);
+  std::vector<Fd> others;
+  do others.emplace_back(::dup(0));
+  while (others.back() && others.back().get() < FD_SETSIZE - 8);
+  if (!others.back()) {
+    MESSAGE("this process may not have " << FD_SETSIZE << " descriptors");
+    return;
+  }
+  rig.turn();
+  REQUIRE_FALSE(rig.sessions.empty());
+  CHECK(rig.sessions.size() < 10);
+  CHECK(rig.sessions.back().socket.get() < FD_SETSIZE);
+  const std::size_t before = rig.sessions.size();
+  rig.end_session();
+  rig.turn();
+  CHECK(rig.sessions.size() == before);
+}
+
+}  // namespace
+}  // namespace berth

@@ -1,0 +1,111 @@
+#include "serve/event_loop.hpp"
+
+#include <doctest/doctest.h>
+
+#include <system_error>
+#include <vector>
+
+#include "serve/buffer_pool.hpp"
+#include "serve/epoll_demultiplexer.hpp"
+#include "serve/pairs.hpp"
+
+namespace berth {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Loop : EventLoop {
+  Loop() : EventLoop(std::make_unique<EpollDemultiplexer>()) {}
+};
+
+TEST_CASE("a loop turns until it is stopped, and can be run again") {
+  Loop loop;
+  int calls = 0;
+  CallTimer timer(loop.timers(), [&] {
+    ++calls;
+    loop.stop();
+  });
+  for (int runs = 1; runs <= 2; ++runs) {
+    timer.arm(Clock::now());
+    loop.run();
+    CHECK(calls == runs);
+  }
+}
+
+TEST_CASE("no timer of a loop is early, and they come in order") {
+  Loop loop;
+  std::vector<int> order;
+  CallTimer late(loop.timers(), [&] {
+    order.push_back(2);
+    loop.stop();
+  });
+  CallTimer early(loop.timers(), [&] { order.push_back(1); });
+  const TimePoint start = Clock::now();
+  late.arm(start + 4ms);
+  early.arm(start + 2ms);
+  loop.run();
+  CHECK(order == std::vector{1, 2});
+  CHECK(loop.now() >= start + 4ms);
+}
+
+TEST_CASE("a timer that is always due again does not keep descriptors from being served") {
+  Loop loop;
+  const testing::Pair pair = testing::unix_pair();
+  CallTimer greedy(loop.timers(), [&] { greedy.arm(loop.now()); });
+  greedy.arm(Clock::now());
+  bool read = false;
+  CallWatcher watcher([&] {
+    read = true;
+    loop.stop();
+  });
+  watcher.start(loop.demultiplexer(), pair.served.get());
+  CallTimer sender(loop.timers(), [&] { REQUIRE(testing::send_all(pair.client, "x")); });
+  sender.arm(Clock::now() + 1ms);
+  loop.run();
+  CHECK(read);
+}
+
+TEST_CASE("a descriptor that cannot be watched throws, with the system's words") {
+  Loop loop;
+  CallWatcher watcher([] {});
+  CHECK_THROWS_AS(watcher.start(loop.demultiplexer(), 1'000'000), std::system_error);
+}
+
+TEST_CASE("a watcher that has stopped is not called") {
+  Loop loop;
+  const testing::Pair pair = testing::unix_pair();
+  REQUIRE(testing::send_all(pair.client, "x"));
+  int calls = 0;
+  CallWatcher watcher([&] {
+    ++calls;
+    watcher.stop();
+  });
+  watcher.start(loop.demultiplexer(), pair.served.get());
+  CallTimer end(loop.timers(), [&] { loop.stop(); });
+  end.arm(Clock::now() + 1ms);
+  loop.run();
+  CHECK(calls == 1);
+}
+
+TEST_CASE("a buffer given back is the next one taken") {
+  BufferPool pool;
+  BufferPool::Buffer first = pool.take();
+  BufferPool::Buffer second = pool.take();
+  char* const address = first.get();
+  CHECK(address != second.get());
+  address[BufferPool::kBufferSize - 1] = 'x';
+  pool.give_back(std::move(first));
+  pool.give_back(nullptr);
+  CHECK(pool.take().get() == address);
+}
+
+TEST_CASE("a pool takes back more buffers than it keeps") {
+  BufferPool pool;
+  std::vector<BufferPool::Buffer> buffers(2 * BufferPool::kKept);
+  for (auto& buffer : buffers) buffer = pool.take();
+  for (auto& buffer : buffers) pool.give_back(std::move(buffer));
+  CHECK(pool.take() != nullptr);
+}
+
+}  // namespace
+}  // namespace berth

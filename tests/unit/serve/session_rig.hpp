@@ -1,0 +1,197 @@
+// One session, served by BlockingConnection or by LoopConnection, with a script for its handler and
+// a thread for its client.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "plugin/handler.hpp"
+#include "serve/blocking_connection.hpp"
+#include "serve/crash_note.hpp"
+#include "serve/loop_connection.hpp"
+#include "serve/pairs.hpp"
+#include "serve/script.hpp"
+#include "serve/select_demultiplexer.hpp"
+
+namespace berth::testing {
+
+// A log in a file of its own.
+class LogFile {
+ public:
+  LogFile() {
+    const int number = ::mkstemp(path_);
+    REQUIRE(number >= 0);
+    ::close(number);
+    LogSettings settings;
+    settings.level = LogLevel::trace;
+    settings.file = path_;
+    REQUIRE(log.open(settings));
+  }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  ~LogFile() { ::unlink(path_); }
+
+  [[nodiscard]] std::string text() const {
+    std::ostringstream all;
+    all << std::ifstream(path_).rdbuf();
+    return all.str();
+  }
+  Log log;
+
+ private:
+  char path_[32] = "/tmp/berth-unit-XXXXXX";
+};
+
+using Serve = std::function<Script(berth_connection*)>;
+
+// A plugin made by hand whose object is a Serve.
+inline const berth_plugin& script_plugin() {
+  static const berth_plugin plugin = [] {
+    berth_plugin table{};
+    table.magic = BERTH_ABI_MAGIC;
+    table.abi_major = BERTH_ABI_MAJOR;
+    table.size = sizeof(berth_plugin);
+    table.option_size = sizeof(berth_option);
+    table.name = "script";
+    table.create = [](const berth_setting* settings, std::size_t, std::size_t, char*,
+                      std::size_t) -> void* { return const_cast<char*>(settings->text.data); };
+    table.destroy = [](void*) {};
+    table.serve = [](void* serve, berth_connection* connection) {
+      (*static_cast<const Serve*>(serve))(connection);
+    };
+    return table;
+  }();
+  return plugin;
+}
+
+inline Handler script_handler(const Serve& serve) {
+  BoundOptions options;
+  berth_setting setting{};
+  setting.name = "script";
+  setting.text = {reinterpret_cast<const char*>(&serve), sizeof serve};
+  options.add(setting);
+  return std::move(*Handler::create(script_plugin(), options));
+}
+
+class Session : private LoopConnection::Owner {
+ public:
+  enum class Under { blocking, loop };
+
+  Session(Under under, Serve serve, Pair pair = unix_pair())
+      : under_(under), serve_(std::move(serve)), pair_(std::move(pair)) {
+    settings.name = "echo";
+    settings.handler = "script";
+    settings.idle_timeout = kUnlimited;
+    REQUIRE(context.stop.make_events());
+    ::signal(SIGPIPE, SIG_IGN);  // as in the host
+    order_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  }
+
+  // Serves to the end while `client` talks to the session from a thread of its own.
+  const SessionReport& run(std::function<void(const Fd&)> client) {
+    std::thread thread([this, &client] {
+      client(pair_.client);
+      if (close_client) pair_.client.reset();
+    });
+    under_ == Under::blocking ? serve_blocking() : serve_in_loop();
+    thread.join();
+    return report;
+  }
+  // Orders, for the client's thread to give.
+  void drain() { under_ == Under::blocking ? context.stop.drain() : give_order(kDrain); }
+  void cancel() {
+    if (under_ == Under::loop) return give_order(kCancel);
+    context.stop.cancel();
+    blocking_->interrupt();
+  }
+
+  ListenerSettings settings;
+  LogFile log;
+  SessionReport report;
+  bool close_client = true;
+  std::function<void(EventLoop&)> in_loop = [](EventLoop&) {};  // before it turns
+
+ private:
+  static constexpr eventfd_t kDrain = 1, kCancel = 1000;
+  void give_order(eventfd_t which) { (void)::eventfd_write(order_.get(), which); }
+
+  AcceptedConnection accepted() {
+    return {.socket = std::move(pair_.served), .peer = {}, .id = 17, .accepted = Clock::now()};
+  }
+
+  void serve_blocking() {
+    if (settings.idle_timeout != kUnlimited) {  // as the acceptor's sockets have it
+      const auto whole =
+          std::chrono::duration_cast<std::chrono::microseconds>(settings.idle_timeout).count();
+      const timeval timeout{whole / 1'000'000, whole % 1'000'000};
+      for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+        REQUIRE(::setsockopt(pair_.served.get(), SOL_SOCKET, option, &timeout, sizeof timeout) ==
+                0);
+      }
+    }
+    TimerQueue timers;
+    blocking_.emplace(context, accepted(), timers, buffers_);
+    blocking_->serve(timers);
+    report = blocking_->report();
+    blocking_.reset();
+  }
+
+  void serve_in_loop() {
+    set_non_blocking(pair_.served);
+    EventLoop loop(std::make_unique<SelectDemultiplexer>());
+    loop_ = &loop;
+    CallWatcher orders([this] { on_order(); });
+    orders.start(loop.demultiplexer(), order_.get());
+    CallTimer idle(loop.timers(), [this] { looped_->end(ETIMEDOUT); });
+    if (settings.idle_timeout != kUnlimited) idle.arm(after(Clock::now(), settings.idle_timeout));
+    LoopConnection::Owner& owner = *this;
+    looped_.emplace(context, accepted(), loop, buffers_, owner);
+    over_ = false;
+    in_loop(loop);
+    REQUIRE(looped_->start());
+    if (!over_) loop.run();
+    report = looped_->report();
+    looped_.reset();
+  }
+  void on_order() {
+    eventfd_t orders = 0;
+    (void)::eventfd_read(order_.get(), &orders);
+    context.stop.drain();
+    orders >= kCancel ? looped_->end(ECANCELED) : looped_->begin_drain();
+  }
+  void moved(LoopConnection&) override {}
+  void over(LoopConnection&) override {
+    over_ = true;
+    loop_->stop();
+  }
+
+  Under under_;
+  Serve serve_;
+  Pair pair_;
+  Fd order_;
+  BufferPool buffers_;
+  CrashNote crash_note_;
+  Handler handler_ = script_handler(serve_);
+  EventLoop* loop_ = nullptr;
+  bool over_ = false;
+
+ public:
+  SessionContext context{settings, handler_, log.log, crash_note_, {}};
+
+ private:
+  std::optional<BlockingConnection> blocking_;
+  std::optional<LoopConnection> looped_;
+};
+
+}  // namespace berth::testing
