@@ -1,8 +1,6 @@
-// Time, drains and ends of sessions, under both ways of serving.
+// How sessions end, by themselves and when told to, under both ways of serving.
 #include <doctest/doctest.h>
-#include <pthread.h>
 
-#include <atomic>
 #include <string>
 #include <vector>
 
@@ -17,90 +15,77 @@ using Under = Session::Under;
 
 constexpr std::chrono::nanoseconds kLong = 1h;  // longer than any test
 
-void under_each(void (*check)(Under)) {
-  SUBCASE("blocking") { check(Under::blocking); }
-  SUBCASE("in a loop") { check(Under::loop); }
-}
-
-TEST_CASE("a read that took longer than its bound leaves the connection usable") {
-  under_each([](Under under) {
-    std::vector<int> errors;
-    std::string data;
-    Session session(under, [&](berth_connection* c) -> Script {
-      for (int i = 0; i < 2; ++i) {
-        ReadOp bounded(c, 1ms);
-        co_await bounded;
-        errors.push_back(bounded.error);
-      }
-      WriteOp write(c, "now");
-      co_await write;
-      ReadOp read(c, kLong);
-      co_await read;
-      errors.push_back(read.error);
-      data = read.data();
-      finish(c);
-    });
-    const SessionReport& report = session.run([](const Fd& client) {
-      (void)receive(client, 3);
-      send_all(client, "late");
-    });
-    CHECK(errors == std::vector{ETIMEDOUT, ETIMEDOUT, 0});
-    CHECK(data == "late");
-    CHECK(report.error == 0);
-  });
-}
-
-TEST_CASE("a client silent for the idle timeout is given up, and every later read with it") {
-  under_each([](Under under) {
-    std::vector<int> errors;
-    Session session(under, [&](berth_connection* c) -> Script {
-      for (int i = 0; i < 2; ++i) {
+TEST_CASE("a handler that neither waits nor finishes is ended as failed") {
+  for (const bool late : {false, true}) {
+    CAPTURE(late);
+    for (const Under under : {Under::blocking, Under::loop}) {
+      Session session(under, [late](berth_connection* c) -> Script {
+        if (!late) co_return;
         ReadOp read(c);
         co_await read;
-        errors.push_back(read.error);
-      }
-      finish(c);
-    });
-    session.settings.idle_timeout = 2ms;
-    const SessionReport& report =
-        session.run([](const Fd& client) { CHECK(receive_until_end(client).empty()); });
-    CHECK(errors == std::vector{ETIMEDOUT, ETIMEDOUT});
-    CHECK(report.end == SessionEnd::lost);
-    CHECK(report.error == ETIMEDOUT);
-  });
-}
-
-TEST_CASE("a client that does not read for the idle timeout is given up too") {
-  under_each([](Under under) {
-    int error = 0;
-    const std::string large(8'000'000, 'x');
-    Session session(under, [&](berth_connection* c) -> Script {
-      WriteOp write(c, large);
-      co_await write;
-      error = write.error;
-      finish(c);
-    });
-    session.settings.idle_timeout = 2ms;
-    session.close_client = false;
-    CHECK(session.run([](const Fd&) {}).end == SessionEnd::lost);
-    CHECK(error == ETIMEDOUT);
-  });
-}
-
-TEST_CASE("a sleep is as long as it says and does not count as the client's silence") {
-  for (const Under under : {Under::blocking, Under::loop}) {
-    Session session(under, [&](berth_connection* c) -> Script {
-      SleepOp sleep(c, 5ms);
-      co_await sleep;
-      CHECK(sleep.error == 0);
-      finish(c);
-    });
-    if (under == Under::blocking) session.settings.idle_timeout = 1ms;
-    const TimePoint start = Clock::now();
-    CHECK(session.run([](const Fd& client) { (void)receive_until_end(client); }).end ==
-          SessionEnd::handler);
-    CHECK(Clock::now() - start >= 5ms);
+      });
+      const SessionReport& report = session.run([](const Fd& client) { send_all(client, "x"); });
+      CHECK(report.end == SessionEnd::failed);
+      CHECK(
+          session.log.text().find("handler 'script' failed: it neither waits for an operation nor "
+                                  "called finish()") != std::string::npos);
+    }
   }
+}
+
+TEST_CASE("a handler that fails is told in the log with its text, escaped") {
+  under_each([](Under under) {
+    Session session(under, [](berth_connection* c) -> Script {
+      finish(c, BERTH_FAILED, "bad\nluck");
+      co_return;
+    });
+    CHECK(session.run([](const Fd&) {}).end == SessionEnd::failed);
+    CHECK(session.log.text().find("connection 17 from unknown: handler 'script' failed: "
+                                  "bad\\nluck") != std::string::npos);
+  });
+}
+
+TEST_CASE("a client that resets ends the session as lost") {
+  under_each([](Under under) {
+    Session session(under, echo, tcp_pair());
+    session.close_client = false;
+    const SessionReport& report = session.run([](const Fd& client) {
+      send_all(client, "x");
+      (void)receive(client, 1);
+      const linger at_once{1, 0};
+      (void)::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      const int number = client.get();
+      // A reset is what close(2) makes of it; the number stays taken by another file.
+      (void)::dup3(::fileno(stderr), number, O_CLOEXEC);
+    });
+    CHECK(report.end == SessionEnd::lost);
+    CHECK(report.error == ECONNRESET);
+  });
+}
+
+TEST_CASE("a write to a client that has gone fails, and so does all that follows but a sleep") {
+  under_each([](Under under) {
+    std::vector<int> errors;
+    Session session(under, [&](berth_connection* c) -> Script {
+      ReadOp read(c);
+      co_await read;  // until the client has closed
+      for (int i = 0; i < 2; ++i) {
+        WriteOp write(c, "x");
+        co_await write;
+        errors.push_back(write.error);
+      }
+      ReadOp again(c);
+      co_await again;
+      errors.push_back(again.error);
+      SleepOp sleep(c, 1ns);
+      co_await sleep;
+      errors.push_back(sleep.error);
+      finish(c);
+    });
+    const SessionReport& report = session.run([](const Fd&) {});
+    CHECK(errors == std::vector{EPIPE, EPIPE, EPIPE, 0});
+    CHECK(report.end == SessionEnd::lost);
+  });
 }
 
 TEST_CASE("a drain ends the reads that may end there, now and later") {
@@ -240,47 +225,6 @@ TEST_CASE("a cancel ends a read, a write or a sleep that is pending alone") {
   }
 }
 
-TEST_CASE("a session that writes without end holds up no one else in its loop") {
-  bool stopped = false;
-  long writes = 0;
-  Session session(Under::loop, [&](berth_connection* c) -> Script {
-    while (!stopped) {
-      WriteOp write(c, "");  // never waits for the client
-      co_await write;
-      ++writes;
-    }
-    finish(c);
-  });
-  std::optional<CallTimer> timer;
-  session.in_loop = [&](EventLoop& loop) {
-    timer.emplace(loop.timers(), [&] {
-      stopped = true;
-      timer.reset();
-    });
-    timer->arm(Clock::now() + 1ms);
-  };
-  CHECK(session.run([](const Fd&) {}).end == SessionEnd::handler);
-  CHECK(writes > 64);
-}
-
-TEST_CASE("a write that gave way to others has its bytes sent once") {
-  under_each([](Under under) {
-    Session session(under, [](berth_connection* c) -> Script {
-      for (int i = 0; i < 1000; ++i) {
-        const std::string text = std::to_string(i) + '\n';
-        WriteOp write(c, text);
-        co_await write;
-      }
-      finish(c);
-    });
-    std::string got;
-    session.run([&](const Fd& client) { got = receive_until_end(client); });
-    std::string wanted;
-    for (int i = 0; i < 1000; ++i) wanted += std::to_string(i) + '\n';
-    CHECK((got == wanted));
-  });
-}
-
 TEST_CASE("the tail of a reply arrives although the handler left input unread") {
   under_each([](Under under) {
     const std::string reply(2'000'000, 'r');
@@ -321,46 +265,6 @@ TEST_CASE("a cancel ends the wait for a client that does not close") {
     CHECK(got == "bye");
     CHECK(report.end == SessionEnd::handler);
     CHECK(Clock::now() - start < 2s);  // the bound on a client that is just slow
-  });
-}
-
-TEST_CASE("signals in the middle of system calls are not seen by the session") {
-  under_each([](Under under) {
-    struct sigaction action {
-    }, before{};
-    action.sa_handler = [](int) {};  // without SA_RESTART: system calls end with EINTR
-    REQUIRE(::sigaction(SIGUSR1, &action, &before) == 0);
-    const pthread_t serving = ::pthread_self();
-    std::string data;
-    const std::string large(3'000'000, 'x');
-    int write_error = -1;
-    Session session(under, [&](berth_connection* c) -> Script {
-      ReadOp read(c);
-      co_await read;
-      data = read.data();
-      SleepOp sleep(c, 2ms);
-      co_await sleep;
-      WriteOp write(c, large);
-      co_await write;
-      write_error = write.error;
-      finish(c);
-    });
-    std::size_t got = 0;
-    const SessionReport& report = session.run([&](const Fd& client) {
-      for (int i = 0; i < 200; ++i) ::pthread_kill(serving, SIGUSR1);
-      send_all(client, "x");
-      while (got < large.size()) {
-        ::pthread_kill(serving, SIGUSR1);
-        const std::size_t some = receive(client, 30'000).size();
-        if (some == 0) break;
-        got += some;
-      }
-    });
-    REQUIRE(::sigaction(SIGUSR1, &before, nullptr) == 0);
-    CHECK(data == "x");
-    CHECK(write_error == 0);
-    CHECK(got == large.size());
-    CHECK(report.error == 0);
   });
 }
 

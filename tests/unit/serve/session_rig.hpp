@@ -194,4 +194,21 @@ class Session : private LoopConnection::Owner {
   std::optional<LoopConnection> looped_;
 };
 
+// Runs a case under each way of serving.
+inline void under_each(void (*check)(Session::Under)) {
+  SUBCASE("blocking") { check(Session::Under::blocking); }
+  SUBCASE("in a loop") { check(Session::Under::loop); }
+}
+
+inline Script echo(berth_connection* c) {
+  for (;;) {
+    ReadOp read(c);
+    co_await read;
+    if (read.error != 0 || read.at_end()) break;
+    WriteOp write(c, read.data());
+    co_await write;
+  }
+  finish(c);
+}
+
 }  // namespace berth::testing

@@ -1,4 +1,4 @@
-// What both ways of serving a connection have in common, as one table.
+// The operations of a session, under both ways of serving.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -12,23 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace berth::testing;
 using Under = Session::Under;
-
-// Runs the case under each way of serving.
-void under_each(void (*check)(Under)) {
-  SUBCASE("blocking") { check(Under::blocking); }
-  SUBCASE("in a loop") { check(Under::loop); }
-}
-
-Script echo(berth_connection* c) {
-  for (;;) {
-    ReadOp read(c);
-    co_await read;
-    if (read.error != 0 || read.at_end()) break;
-    WriteOp write(c, read.data());
-    co_await write;
-  }
-  finish(c);
-}
 
 TEST_CASE("a session reads what comes, writes it back and ends with its client") {
   under_each([](Under under) {
@@ -216,79 +199,6 @@ TEST_CASE("an operation whose fields make no sense is refused") {
     });
     session.run([](const Fd&) {});
     CHECK(errors == std::vector{EINVAL, EINVAL, EINVAL, EINVAL, 0});
-  });
-}
-
-TEST_CASE("a handler that neither waits nor finishes is ended as failed") {
-  for (const bool late : {false, true}) {
-    CAPTURE(late);
-    for (const Under under : {Under::blocking, Under::loop}) {
-      Session session(under, [late](berth_connection* c) -> Script {
-        if (!late) co_return;
-        ReadOp read(c);
-        co_await read;
-      });
-      const SessionReport& report = session.run([](const Fd& client) { send_all(client, "x"); });
-      CHECK(report.end == SessionEnd::failed);
-      CHECK(
-          session.log.text().find("handler 'script' failed: it neither waits for an operation nor "
-                                  "called finish()") != std::string::npos);
-    }
-  }
-}
-
-TEST_CASE("a handler that fails is told in the log with its text, escaped") {
-  under_each([](Under under) {
-    Session session(under, [](berth_connection* c) -> Script {
-      finish(c, BERTH_FAILED, "bad\nluck");
-      co_return;
-    });
-    CHECK(session.run([](const Fd&) {}).end == SessionEnd::failed);
-    CHECK(session.log.text().find("connection 17 from unknown: handler 'script' failed: "
-                                  "bad\\nluck") != std::string::npos);
-  });
-}
-
-TEST_CASE("a client that resets ends the session as lost") {
-  under_each([](Under under) {
-    Session session(under, echo, tcp_pair());
-    session.close_client = false;
-    const SessionReport& report = session.run([](const Fd& client) {
-      send_all(client, "x");
-      (void)receive(client, 1);
-      const linger at_once{1, 0};
-      (void)::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-      const int number = client.get();
-      // A reset is what close(2) makes of it; the number stays taken by another file.
-      (void)::dup3(::fileno(stderr), number, O_CLOEXEC);
-    });
-    CHECK(report.end == SessionEnd::lost);
-    CHECK(report.error == ECONNRESET);
-  });
-}
-
-TEST_CASE("a write to a client that has gone fails, and so does all that follows but a sleep") {
-  under_each([](Under under) {
-    std::vector<int> errors;
-    Session session(under, [&](berth_connection* c) -> Script {
-      ReadOp read(c);
-      co_await read;  // until the client has closed
-      for (int i = 0; i < 2; ++i) {
-        WriteOp write(c, "x");
-        co_await write;
-        errors.push_back(write.error);
-      }
-      ReadOp again(c);
-      co_await again;
-      errors.push_back(again.error);
-      SleepOp sleep(c, 1ns);
-      co_await sleep;
-      errors.push_back(sleep.error);
-      finish(c);
-    });
-    const SessionReport& report = session.run([](const Fd&) {});
-    CHECK(errors == std::vector{EPIPE, EPIPE, EPIPE, 0});
-    CHECK(report.end == SessionEnd::lost);
   });
 }
 

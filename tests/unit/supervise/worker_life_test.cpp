@@ -158,9 +158,9 @@ struct SimulatedWorker {
   // What can happen now.
   std::vector<Event> possible() const {
     std::vector<Event> events = {Event::drain, Event::end_now, Event::overdue};
-    if (alive) events.insert(events.end(), 6, Event::died);
+    if (alive) events.insert(events.end(), 60, Event::died);
     if (alive) events.insert(events.end(), {Event::ready, Event::silent, Event::ready});
-    if (restart_due) events.insert(events.end(), 20, Event::restart);
+    if (restart_due) events.insert(events.end(), 200, Event::restart);
     return events;
   }
 };
@@ -173,7 +173,7 @@ TEST_CASE("a worker's life at random breaks no rule and ends when it is told to"
     std::mt19937 random(first_seed + round);
     SimulatedWorker worker;
     for (int step = 0; step < 40; ++step) {
-      worker.now += std::chrono::milliseconds(random() % 4000);
+      worker.now += std::chrono::milliseconds(random() % 2000);
       const auto events = worker.possible();
       worker.tell(events[random() % events.size()]);
       if (worker.state == State::failed) ++failures;
