@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 
@@ -245,6 +247,19 @@ std::string format_size(std::uint64_t bytes) {
     }
   }
   return std::to_string(bytes);
+}
+
+// Not from_chars: for floating point that needs the mathematical library, which a process that
+// forks sessions had better not map.
+std::optional<double> parse_real(const std::string& text) {
+  constexpr std::string_view kDecimal = "+-.0123456789eE";
+  if (text.empty() || text.find_first_not_of(kDecimal) != text.npos) return std::nullopt;
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  if (end != text.c_str() + text.size() || std::abs(number) > std::numeric_limits<double>::max()) {
+    return std::nullopt;
+  }
+  return number;
 }
 
 }  // namespace berth

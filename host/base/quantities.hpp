@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ namespace berth {
 
 // `512` (bytes), `64KiB`, `1MiB`, `2GiB`, `1TiB`.
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
+
+// A decimal number, `2.5` or `1e3`; nothing for any other text, hexadecimal, `inf` and numbers too
+// large included.
+[[nodiscard]] std::optional<double> parse_real(const std::string& text);
 
 // What parse_duration() takes and reads back as the same; "off" for kUnlimited.
 [[nodiscard]] std::string format_duration(Duration duration);

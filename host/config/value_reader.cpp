@@ -34,10 +34,9 @@ std::string digits_meant(std::string_view text) {
     digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size() - 1));
     return digits;
   }
-  double number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  const bool whole = error == std::errc{} && end == digits.data() + digits.size() && number >= 0 &&
-                     number < 1e9 && number == static_cast<double>(static_cast<long>(number));
+  const double number = parse_real(digits).value_or(-1);
+  const bool whole =
+      number >= 0 && number < 1e9 && number == static_cast<double>(static_cast<long>(number));
   return whole ? std::to_string(static_cast<long>(number)) : "";
 }
 

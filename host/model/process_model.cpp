@@ -1,7 +1,6 @@
 #include "model/process_model.hpp"
 
 #include <signal.h>
-#include <stdio_ext.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -71,6 +70,9 @@ ProcessModel::ProcessModel(ModelContext context)
     : context_(std::move(context)),
       slots_(std::make_unique<SharedSlots>(context_.max_connections)) {
   install_session_handlers();
+  ::sigemptyset(&no_signals_);
+  // What a handler prints is out at once: a session ends with _exit(), or in a crash.
+  (void)std::setvbuf(stdout, nullptr, _IONBF, 0);
   buffers_.give_back(buffers_.take());
 }
 
@@ -117,14 +119,10 @@ void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
   the_connection = &connection;
   the_stop = &context_.sessions.stop;
   restore_signals();
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::sigprocmask(SIG_SETMASK, &no_signals_, nullptr);
 
   connection.serve(timers);
   slot.report = connection.report();
-  // What the handler has printed. Asking first touches less memory than flushing nothing.
-  if (::__fpending(stdout) > 0) (void)std::fflush(stdout);
   ::_exit(0);
 }
 

@@ -4,6 +4,7 @@
 // has ended is all in which the models differ: see fork.cpp and signal_fork.cpp.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <vector>
@@ -56,6 +57,7 @@ class ProcessModel : public Model {
   std::vector<pid_t> pids_;  // by slot; 0: free
   std::vector<SlotIndex> free_;
   std::size_t sessions_ = 0;
+  sigset_t no_signals_;
   BufferPool buffers_;  // holds the buffer that each session's process starts with
 };
 

@@ -23,18 +23,24 @@ const std::string& scalar_of(const OptionValue& value, const char* wanted) {
   return value.scalar;
 }
 
-template <class T>
-T number_of(const OptionValue& value, const char* wanted) {
-  const std::string& text = scalar_of(value, wanted);
-  T number{};
+std::int64_t integer_of(const OptionValue& value) {
+  const std::string& text = scalar_of(value, "a whole number");
+  std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc::result_out_of_range) {
     throw Misfit{value.where, "'" + text + "' is too large or too small"};
   }
   if (error != std::errc() || end != text.data() + text.size()) {
-    throw Misfit{value.where, "must be " + std::string(wanted) + ", not '" + text + "'"};
+    throw Misfit{value.where, "must be a whole number, not '" + text + "'"};
   }
   return number;
+}
+
+double real_of(const OptionValue& value) {
+  const std::string& text = scalar_of(value, "a number");
+  const auto number = parse_real(text);
+  if (!number) throw Misfit{value.where, "must be a number, not '" + text + "'"};
+  return *number;
 }
 
 bool bool_of(const OptionValue& value) {
@@ -122,10 +128,10 @@ berth_setting bind(const OptionValue& value, const berth_option& option, BoundOp
       setting.integer = bool_of(value) ? 1 : 0;
       break;
     case BERTH_INTEGER:
-      setting.integer = number_of<std::int64_t>(value, "a whole number");
+      setting.integer = integer_of(value);
       break;
     case BERTH_REAL:
-      setting.real = number_of<double>(value, "a number");
+      setting.real = real_of(value);
       break;
     case BERTH_TEXT:
       setting.text = bound.keep(scalar_of(value, "a text"));

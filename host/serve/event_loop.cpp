@@ -1,10 +1,22 @@
 #include "serve/event_loop.hpp"
 
+#include <sys/timerfd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <system_error>
 
 namespace berth {
+
+EventLoop::EventLoop(std::unique_ptr<Demultiplexer> demultiplexer)
+    : demultiplexer_(std::move(demultiplexer)),
+      alarm_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
+      on_alarm_([this] { on_alarm(); }) {
+  if (!alarm_) throw std::system_error(errno, std::generic_category(), "timerfd_create");
+  on_alarm_.start(*demultiplexer_, alarm_.get());
+}
 
 void EventLoop::run() {
   running_ = true;
@@ -12,14 +24,29 @@ void EventLoop::run() {
 }
 
 void EventLoop::turn() {
-  Duration timeout = kUnlimited;
-  if (const TimePoint next = timers_.next(); next != kNever) {
-    timeout = std::max(Duration::zero(), Duration(next - Clock::now()));
-  }
-  demultiplexer_->wait(timeout);
+  const TimePoint next = timers_.next();
+  const bool is_due = next <= now_;
+  if (!is_due && next < alarm_rings_) set_alarm(next);
+  demultiplexer_->wait(is_due ? Duration::zero() : kUnlimited);
   now_ = Clock::now();
   demultiplexer_->dispatch();
   timers_.fire_due(now_);
+}
+
+void EventLoop::set_alarm(TimePoint when) {
+  // The steady clock of the standard library is CLOCK_MONOTONIC on Linux. All zeros would disarm.
+  const auto since_boot = std::max(Duration(1), Duration(when.time_since_epoch()));
+  itimerspec setting{};
+  setting.it_value.tv_sec = static_cast<time_t>(since_boot.count() / 1'000'000'000);
+  setting.it_value.tv_nsec = static_cast<long>(since_boot.count() % 1'000'000'000);
+  (void)::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &setting, nullptr);
+  alarm_rings_ = when;
+}
+
+void EventLoop::on_alarm() {
+  std::uint64_t rings;
+  (void)!::read(alarm_.get(), &rings, sizeof rings);
+  alarm_rings_ = kNever;  // the turn ends with the timers that are due
 }
 
 void CallWatcher::start(Demultiplexer& demultiplexer, int fd) {

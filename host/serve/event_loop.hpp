@@ -6,43 +6,11 @@
 #include <memory>
 
 #include "base/clock.hpp"
+#include "base/fd.hpp"
 #include "serve/demultiplexer.hpp"
 #include "serve/timers.hpp"
 
 namespace berth {
-
-class EventLoop {
- public:
-  explicit EventLoop(std::unique_ptr<Demultiplexer> demultiplexer)
-      : demultiplexer_(std::move(demultiplexer)) {}
-
-  [[nodiscard]] Demultiplexer& demultiplexer() { return *demultiplexer_; }
-  [[nodiscard]] TimerQueue& timers() { return timers_; }
-  // The time at which this turn's wait ended: one look at the clock serves a whole turn.
-  [[nodiscard]] TimePoint now() const { return now_; }
-
-  // Turns until stop().
-  void run();
-  void stop() { running_ = false; }
-
- private:
-  void turn();
-
-  std::unique_ptr<Demultiplexer> demultiplexer_;
-  TimerQueue timers_;
-  TimePoint now_ = Clock::now();
-  bool running_ = true;
-};
-
-// A timer that calls a function.
-class CallTimer final : public Timer {
- public:
-  CallTimer(TimerQueue& queue, std::function<void()> call) : Timer(queue), call_(std::move(call)) {}
-  void on_due() override { call_(); }
-
- private:
-  std::function<void()> call_;
-};
 
 // A watcher that calls a function.
 class CallWatcher final : public Watcher {
@@ -56,6 +24,47 @@ class CallWatcher final : public Watcher {
  private:
   std::function<void()> call_;
   Watch watch_;
+};
+
+class EventLoop {
+ public:
+  // Throws std::system_error where there are no descriptors left.
+  explicit EventLoop(std::unique_ptr<Demultiplexer> demultiplexer);
+
+  [[nodiscard]] Demultiplexer& demultiplexer() { return *demultiplexer_; }
+  [[nodiscard]] TimerQueue& timers() { return timers_; }
+  // The time at which this turn's wait ended: one look at the clock serves a whole turn.
+  [[nodiscard]] TimePoint now() const { return now_; }
+
+  // Turns until stop().
+  void run();
+  void stop() { running_ = false; }
+
+ private:
+  void turn();
+  void set_alarm(TimePoint when);
+  void on_alarm();
+
+  std::unique_ptr<Demultiplexer> demultiplexer_;
+  TimerQueue timers_;
+  // A timerfd wakes the loop for its timers. It is set only when one is due sooner than it rings,
+  // so that a turn that is all messages pays nothing for time; a timeout of the wait itself would
+  // make the kernel start and cancel a clock each turn.
+  Fd alarm_;
+  CallWatcher on_alarm_;
+  TimePoint alarm_rings_ = kNever;
+  TimePoint now_ = Clock::now();
+  bool running_ = true;
+};
+
+// A timer that calls a function.
+class CallTimer final : public Timer {
+ public:
+  CallTimer(TimerQueue& queue, std::function<void()> call) : Timer(queue), call_(std::move(call)) {}
+  void on_due() override { call_(); }
+
+ private:
+  std::function<void()> call_;
 };
 
 }  // namespace berth
