@@ -26,7 +26,7 @@ std::optional<CheckedConfig> checked_config(const fs::path& file) {
   // that could be read is checked to the end, so that all is told at once.
   config.handlers = check_handlers(config.settings, problems);
   if (problems.empty()) return config;
-  (void)std::fputs(problems.to_text().c_str(), stderr);
+  (void)std::fprintf(stderr, "%s\n", problems.to_text().c_str());
   return std::nullopt;
 }
 

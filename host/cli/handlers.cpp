@@ -57,7 +57,7 @@ int handlers(const std::string& given) {
     Diagnostics problems(file.string());
     folders = load_config(file, problems).plugin_folders;
     if (!problems.empty()) {
-      (void)std::fputs(problems.to_text().c_str(), stderr);
+      (void)std::fprintf(stderr, "%s\n", problems.to_text().c_str());
       return kExitConfig;
     }
   }
