@@ -11,6 +11,7 @@
 #include <chrono>
 #include <fstream>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -112,8 +113,10 @@ class Session : private LoopConnection::Owner {
   void drain() { under_ == Under::blocking ? context.stop.drain() : give_order(kDrain); }
   void cancel() {
     if (under_ == Under::loop) return give_order(kCancel);
+    // As the thread model does it: a session that the event has ended already must not be touched.
     context.stop.cancel();
-    blocking_->interrupt();
+    const std::scoped_lock lock(blocking_mutex_);
+    if (blocking_) blocking_->interrupt();
   }
 
   ListenerSettings settings;
@@ -141,9 +144,13 @@ class Session : private LoopConnection::Owner {
       }
     }
     TimerQueue timers;
-    blocking_.emplace(context, accepted(), timers, buffers_);
+    {
+      const std::scoped_lock lock(blocking_mutex_);
+      blocking_.emplace(context, accepted(), timers, buffers_);
+    }
     blocking_->serve(timers);
     report = blocking_->report();
+    const std::scoped_lock lock(blocking_mutex_);
     blocking_.reset();
   }
 
@@ -190,6 +197,7 @@ class Session : private LoopConnection::Owner {
   SessionContext context{settings, handler_, log.log, crash_note_, {}};
 
  private:
+  std::mutex blocking_mutex_;  // guards that it is there
   std::optional<BlockingConnection> blocking_;
   std::optional<LoopConnection> looped_;
 };
