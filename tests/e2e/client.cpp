@@ -49,6 +49,11 @@ Client::Client(std::uint16_t port) : socket_(connect_to(port)) {
 
 Client::Client(Client&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
 
+Client& Client::operator=(Client&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  return *this;
+}
+
 void Client::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -135,7 +140,20 @@ std::string Client::address() const {
   sockaddr_in own{};
   socklen_t length = sizeof own;
   ::getsockname(socket_, reinterpret_cast<sockaddr*>(&own), &length);
-  return "127.0.0.1:" + std::to_string(ntohs(own.sin_port));
+  return loopback(ntohs(own.sin_port));
+}
+
+std::string loopback(std::uint16_t port) {
+  std::string text = "127.0.0.1:";
+  text += std::to_string(port);
+  return text;
+}
+
+std::string numbered(std::string_view command, std::size_t number) {
+  std::string text(command);
+  text += ' ';
+  text += std::to_string(number);
+  return text;
 }
 
 bool is_refused(std::uint16_t port) {

@@ -14,7 +14,7 @@ class Client {
   // Connects; at the host's limit the connection then waits in the backlog.
   explicit Client(std::uint16_t port);
   Client(Client&& other) noexcept;
-  Client& operator=(Client&&) = delete;
+  Client& operator=(Client&& other) noexcept;
   ~Client() { close(); }
 
   void send(std::string_view bytes);
@@ -42,6 +42,11 @@ class Client {
  private:
   int socket_;
 };
+
+// "127.0.0.1:2934"
+[[nodiscard]] std::string loopback(std::uint16_t port);
+// "flood 4000"
+[[nodiscard]] std::string numbered(std::string_view command, std::size_t number);
 
 // Whether nobody listens on that port.
 [[nodiscard]] bool is_refused(std::uint16_t port);

@@ -29,12 +29,18 @@ class Config {
     if (!has_address) listeners_ += "    listen: tcp://127.0.0.1:0\n";
     return *this;
   }
+  // A further folder of handlers.
+  Config& search_also(const std::string& folder) {
+    folders_ += ", " + folder;
+    return *this;
+  }
   [[nodiscard]] std::string text() const {
-    return "plugins: [" BERTH_PLUGINS ", " BERTH_TEST_HANDLERS "]\n" + top_ + "listeners:\n" +
-           listeners_;
+    return "plugins: [" BERTH_PLUGINS ", " BERTH_TEST_HANDLERS + folders_ + "]\n" + top_ +
+           "listeners:\n" + listeners_;
   }
 
  private:
+  std::string folders_;
   std::string top_;
   std::string listeners_;
 };

@@ -94,7 +94,7 @@ TEST_CASE_TEMPLATE("a reply is whole although the session ends with input unread
   constexpr std::size_t kReply = 4'000'000;
   HostProcess host(one_listener(Model::name, "probe"));
   Client client(host.port());
-  client.send("bye " + std::to_string(kReply) + "\n" + std::string(100'000, 'x'));
+  client.send(numbered("bye", kReply) + "\n" + std::string(100'000, 'x'));
   const std::string reply = client.read_to_end();
   CHECK(reply.size() == kReply);
   CHECK(reply.substr(0, 26) == "abcdefghijklmnopqrstuvwabc");
@@ -107,7 +107,7 @@ TEST_CASE_TEMPLATE("a session knows its client and its listener", Model, EACH_MO
   Client second(host.port());
   REQUIRE(second.ask("id") == "2");
   CHECK(second.ask("peer") == second.address());
-  CHECK(second.ask("local") == "127.0.0.1:" + std::to_string(host.port()));
+  CHECK(second.ask("local") == loopback(host.port()));
   CHECK(second.ask("listener") == "it");
   CHECK(second.ask("stopping") == "no");
   const bool in_worker = second.ask("pid") == std::to_string(host.worker());

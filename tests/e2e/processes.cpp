@@ -27,6 +27,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return out;
 }
 
+fs::path proc(pid_t pid) { return fs::path("/proc") / std::to_string(pid); }
+
 std::vector<ProcessState> all_processes() {
   std::vector<ProcessState> all;
   std::error_code ignored;
@@ -72,7 +74,7 @@ pid_t start_program(const std::vector<std::string>& arguments, int output, int e
 int wait_for_end(pid_t pid) {
   int status = 0;
   if (wait_until([&] { return ::waitpid(pid, &status, WNOHANG) == pid; })) return status;
-  throw std::runtime_error("process " + std::to_string(pid) + " does not end");
+  throw std::runtime_error(std::to_string(pid) + ": this process does not end");
 }
 
 std::string wait_until_childless() {
@@ -95,7 +97,7 @@ std::string wait_until_childless() {
 }
 
 ProcessState state_of(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::ifstream file(proc(pid) / "stat");
   std::string text;
   std::getline(file, text);
   const auto end_of_name = text.rfind(')');
@@ -116,14 +118,14 @@ std::vector<ProcessState> children_of(pid_t parent) {
 
 std::size_t open_descriptors(pid_t pid) {
   std::error_code ignored;
-  const fs::directory_iterator all("/proc/" + std::to_string(pid) + "/fd", ignored);
+  const fs::directory_iterator all(proc(pid) / "fd", ignored);
   return static_cast<std::size_t>(std::distance(fs::begin(all), fs::end(all)));
 }
 
 int next_descriptor(pid_t pid) {
   int number = 0;
   std::error_code ignored;
-  const fs::path folder = "/proc/" + std::to_string(pid) + "/fd";
+  const fs::path folder = proc(pid) / "fd";
   while (fs::exists(fs::symlink_status(folder / std::to_string(number), ignored))) ++number;
   return number;
 }
@@ -131,8 +133,7 @@ int next_descriptor(pid_t pid) {
 std::chrono::nanoseconds cpu_time(pid_t pid) {
   std::chrono::nanoseconds sum{};
   std::error_code ignored;
-  const fs::path folder = "/proc/" + std::to_string(pid) + "/task";
-  for (const auto& thread : fs::directory_iterator(folder, ignored)) {
+  for (const auto& thread : fs::directory_iterator(proc(pid) / "task", ignored)) {
     long long spent = 0;
     std::ifstream(thread.path() / "schedstat") >> spent;
     sum += std::chrono::nanoseconds(spent);

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -121,6 +122,7 @@ struct Probe {
     berth::Lines lines(buffer);
     while (auto line = co_await lines.next()) {
       const Command command(*line);
+      if (command.name == "throw") throw std::runtime_error("thrown on demand");
       const std::string fact = fact_of(connection, command.name);
       if (!fact.empty()) {
         co_await connection.write(fact, "\n");

@@ -1,0 +1,115 @@
+// The subcommands: results to standard output, messages to standard error, exit statuses.
+#include <doctest/doctest.h>
+
+#include <regex>
+#include <string>
+
+#include "busy_port.hpp"
+#include "client.hpp"
+#include "command.hpp"
+#include "host_process.hpp"
+
+using namespace e2e;
+
+namespace {
+
+std::size_t count(const std::string& text, const std::regex& form) {
+  return static_cast<std::size_t>(
+      std::distance(std::sregex_iterator(text.begin(), text.end(), form), {}));
+}
+
+std::string reply_to(const std::string& word) {
+  return "Client received: 'Echo=>" + word + R"( at \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}')";
+}
+
+}  // namespace
+
+TEST_CASE("help names every subcommand and the version is the project's") {
+  const Outcome help = berth({"--help"});
+  CHECK(help.status == 0);
+  for (const std::string name : {"run", "check", "handlers", "models", "send"}) {
+    CHECK(has(help.out, name));
+    const Outcome own = berth({name, "--help"});
+    CHECK(own.status == 0);
+    CHECK(has(own.out, name));
+  }
+  const Outcome version = berth({"--version"});
+  CHECK(version.status == 0);
+  CHECK(version.out == "berth " BERTH_VERSION "\n");
+}
+
+TEST_CASE("a command line that makes no sense is a usage error") {
+  CHECK(berth({}).status == 64);
+  CHECK(berth({"serve"}).status == 64);
+  CHECK(berth({"run", "--fast"}).status == 64);
+  CHECK(berth({"run", "a.yaml", "b.yaml"}).status == 64);
+  CHECK(berth({"send", "--parallel", "none", "localhost"}).status == 64);
+  const Outcome wrong = berth({"serve"});
+  CHECK(wrong.out.empty());
+  CHECK(!wrong.err.empty());
+}
+
+TEST_CASE("models shows each model and when to choose it") {
+  const Outcome models = berth({"models"});
+  CHECK(models.status == 0);
+  for (const std::string name : {"fork", "signal-fork", "thread", "select"}) {
+    CHECK(has(models.out, name + ": "));
+  }
+}
+
+TEST_CASE("handlers shows those of a folder with their options") {
+  const Outcome shipped = berth({"handlers", BERTH_PLUGINS});
+  CHECK(shipped.status == 0);
+  CHECK(has(shipped.out, "echo"));
+  CHECK(has(shipped.out, "delay: duration, default 5s"));
+  const Outcome all = berth({"handlers", BERTH_TEST_HANDLERS});
+  CHECK(all.status == 0);
+  CHECK(has(all.out, "c_echo"));
+  CHECK(has(all.out, "colour: 'red' or 'green', default red"));
+  CHECK(has(all.out, "no_entry  cannot be used: "));
+  CHECK(has(all.out, "exits_at_load  cannot be used: "));
+  CHECK(berth({"handlers", "/nowhere"}).status == 78);
+}
+
+TEST_CASE("send says hello and prints the reply") {
+  HostProcess host(one_listener("fork", "echo"));
+  const Outcome sent = berth({"send", loopback(host.port())});
+  CHECK(sent.status == 0);
+  CHECK(std::regex_match(sent.out, std::regex(reply_to("Hello network world") + "\n")));
+  CHECK(sent.err.empty());
+}
+
+TEST_CASE("send prints a reply for each word in order") {
+  HostProcess host(one_listener("select", "echo"));
+  const Outcome sent = berth({"send", loopback(host.port()), "spam", "eggs", "ham"});
+  CHECK(sent.status == 0);
+  CHECK(std::regex_match(sent.out, std::regex(reply_to("spam") + "\n" + reply_to("eggs") + "\n" +
+                                              reply_to("ham") + "\n")));
+}
+
+TEST_CASE("send runs eight clients at once") {
+  HostProcess host(one_listener("thread", "sleep_echo", {"options: {delay: 200ms}"}));
+  const Outcome sent = berth({"send", "--parallel", "8", loopback(host.port()), "spam"});
+  CHECK(sent.status == 0);
+  CHECK(count(sent.out, std::regex(reply_to("spam"))) == 8);
+  const auto lines = host.log().lines();
+  std::size_t opened = 0;
+  for (const auto& line : lines) {
+    if (has(line.text, " ended: ")) break;
+    opened += std::regex_match(line.text, std::regex(R"(connection \d+ from \S+)")) ? 1 : 0;
+  }
+  CHECK(opened == 8);
+}
+
+TEST_CASE("send to nobody fails and says to whom") {
+  std::string url;
+  {
+    const BusyPort port;
+    url = port.url();
+  }
+  const Outcome sent = berth({"send", url, "spam"});
+  CHECK(sent.status == 1);
+  CHECK(sent.out.empty());
+  CHECK(has(sent.err, url));
+  CHECK(has(sent.err, "Connection refused"));
+}

@@ -1,0 +1,180 @@
+// What a listener takes and no more: connections, silence, descriptors.
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "client.hpp"
+#include "host_process.hpp"
+#include "models.hpp"
+#include "processes.hpp"
+#include "wait_for.hpp"
+
+using namespace e2e;
+
+namespace {
+
+// What the process uses of one processor, as a share, while this test looks on.
+double cpu_share(pid_t pid) {
+  constexpr auto kLook = std::chrono::milliseconds(300);
+  const auto before = cpu_time(pid);
+  const auto start = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(kLook);
+  const std::chrono::duration<double> spent = cpu_time(pid) - before;
+  return spent / (std::chrono::steady_clock::now() - start);
+}
+
+void limit_descriptors(pid_t pid, rlim_t most) {
+  rlimit limit{};
+  REQUIRE(::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) == 0);
+  limit.rlim_cur = most;
+  REQUIRE(::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr) == 0);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("the fourth client waits while max_connections is three", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe", {"max_connections: 3"}));
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(host.port());
+    REQUIRE(clients.back().ask("listener") == "it");
+  }
+  for (int round = 0; round < 3; ++round) {
+    Client fourth(host.port());
+    fourth.send("id\n");
+    host.log().wait_for("no room for more than 3 connections");
+    for (auto& client : clients) REQUIRE(client.ask("listener") == "it");
+    CHECK(!fourth.has_input());
+    clients.erase(clients.begin());
+    CHECK(fourth.read_line() == std::to_string(4 + round));
+    clients.push_back(std::move(fourth));
+  }
+}
+
+TEST_CASE_TEMPLATE("the limit is exact after sessions that crashed", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "faulty", {"max_connections: 2"}));
+  host.expect_error("SIGSEGV");
+  for (int i = 0; i < 3; ++i) {
+    Client crashing(host.port());
+    crashing.send("segv");
+    crashing.wait_until_closed();
+  }
+  std::vector<Client> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back(host.port()).send("in");
+    REQUIRE(clients.back().read_exactly(2) == "in");
+  }
+  Client third(host.port());
+  third.send("waits");
+  host.log().wait_for("no room for more than 2 connections");
+  for (auto& client : clients) {
+    client.send("still");
+    REQUIRE(client.read_exactly(5) == "still");
+  }
+  CHECK(!third.has_input());
+  clients.pop_back();
+  CHECK(third.read_exactly(5) == "waits");
+}
+
+TEST_CASE_TEMPLATE("two workers together keep to max_connections", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe", {"workers: 2", "max_connections: 3"}));
+  std::vector<Client> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(host.port());
+    REQUIRE(clients.back().ask("listener") == "it");
+  }
+  Client fourth(host.port());
+  fourth.send("listener\n");
+  host.log().wait_for("no room for more than 1 connections");
+  host.log().wait_for("no room for more than 2 connections");
+  CHECK(!fourth.has_input());
+  clients.clear();
+  CHECK(fourth.read_line() == "it");
+}
+
+TEST_CASE_TEMPLATE("a client that says nothing is let go after idle_timeout", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe", {"idle_timeout: 300ms"}));
+  Client silent(host.port());
+  Client sleeping(host.port());
+  sleeping.send("sleep 900\n");
+  silent.wait_until_closed();
+  host.log().wait_for("the client was silent for too long");
+  CHECK(host.log().count("session destroyed") == 1);
+  CHECK(sleeping.read_line() == "slept");  // it was the handler that took its time
+}
+
+TEST_CASE_TEMPLATE("a client that never reads holds up nobody and is let go", Model, EACH_MODEL) {
+  HostProcess host(
+      one_listener(Model::name, "echo", {"idle_timeout: 700ms", "options: {reply: verbatim}"}));
+  Client deaf(host.port());
+  const std::string flood(1 << 20, 'x');
+  while (host.log().count("connection 1 from ") == 1 && deaf.send_what_fits(flood) > 0) {
+  }
+  Client other(host.port());
+  other.send("served");
+  CHECK(other.read_exactly(6) == "served");
+  CHECK(host.log().wait_for("silent for too long").text.rfind("connection ", 0) == 0);
+  Client next(host.port());
+  next.send("served");
+  CHECK(next.read_exactly(6) == "served");
+}
+
+TEST_CASE_TEMPLATE("five hundred clients are served at once", Model, EACH_MODEL) {
+  constexpr std::size_t kClients = BERTH_SANITIZED ? 100 : 500;
+  HostProcess host(one_listener(Model::name, "echo", {"options: {reply: verbatim}"}));
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < kClients; ++i) clients.emplace_back(host.port());
+  for (std::size_t round = 0; round < 2; ++round) {
+    for (std::size_t i = 0; i < kClients; ++i) clients[i].send(numbered("client", 1000 + i));
+    for (std::size_t i = 0; i < kClients; ++i) {
+      REQUIRE(clients[i].read_exactly(11) == numbered("client", 1000 + i));
+    }
+  }
+  CHECK(host.log().count(" ended: ") == 0);
+}
+
+TEST_CASE_TEMPLATE("without descriptors a worker rests and recovers", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe"));
+  Client first(host.port());
+  REQUIRE(first.ask("id") == "1");
+  rlimit before{};
+  REQUIRE(::prlimit(host.worker(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  limit_descriptors(host.worker(), static_cast<rlim_t>(next_descriptor(host.worker())));
+  Client waiting(host.port());
+  waiting.send("id\n");
+  host.log().wait_for("cannot accept: Too many open files");
+  CHECK(cpu_share(host.worker()) < 0.05);
+  CHECK(first.ask("id") == "1");
+  CHECK(!waiting.has_input());
+  limit_descriptors(host.worker(), before.rlim_cur);
+  CHECK(waiting.read_line() == "2");
+}
+
+TEST_CASE_TEMPLATE("a host whose clients are silent rests", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe"));
+  Client silent(host.port());
+  REQUIRE(silent.ask("id") == "1");
+  CHECK(cpu_share(host.pid()) < 0.02);
+  CHECK(cpu_share(host.worker()) < 0.02);
+}
+
+TEST_CASE("select takes no connection that select(2) could not watch") {
+  HostProcess host(one_listener("select", "probe"));
+  limit_descriptors(host.worker(), FD_SETSIZE + 100);
+  Client holder(host.port());
+  REQUIRE(holder.ask(numbered("hold", FD_SETSIZE - 30)) == "held");
+  std::vector<Client> clients;
+  for (int i = 0; i < 40; ++i) clients.emplace_back(host.port()).send("listener\n");
+  host.log().wait_for("clients wait in the backlog");
+  const auto taken = host.log().count("connection ");
+  CHECK(taken > 2);
+  CHECK(taken < 40);
+  CHECK(clients.front().read_line() == "it");
+  CHECK(!clients.back().has_input());
+  holder.close();
+  for (std::size_t i = 1; i < clients.size(); ++i) REQUIRE(clients[i].read_line() == "it");
+}
