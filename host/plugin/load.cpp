@@ -38,7 +38,10 @@ bool is_whole(int file, const FileHeader& header, std::size_t size) {
     if (part.p_type != PT_LOAD) continue;
     if (part.p_offset > size || part.p_filesz > size - part.p_offset) return false;
   }
-  return true;
+  // Nothing maps the table of sections, but it is the last thing that a linker writes: where it is
+  // not whole the file was cut, be it by a few bytes only.
+  const std::size_t sections = std::size_t{header.e_shnum} * header.e_shentsize;
+  return header.e_shoff <= size && sections <= size - header.e_shoff;
 }
 
 std::string abi_version(std::uint32_t abi_major, std::uint32_t abi_minor) {
