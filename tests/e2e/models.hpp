@@ -3,24 +3,31 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+
 namespace e2e {
 
 // `own_process`: each session is a process, so that a crash costs one connection only.
+// `descriptors_per_session`: what the worker keeps open for each.
 struct Fork {
   static constexpr const char* name = "fork";
   static constexpr bool own_process = true;
+  static constexpr std::size_t descriptors_per_session = 0;
 };
 struct SignalFork {
   static constexpr const char* name = "signal-fork";
   static constexpr bool own_process = true;
+  static constexpr std::size_t descriptors_per_session = 1;
 };
 struct Thread {
   static constexpr const char* name = "thread";
   static constexpr bool own_process = false;
+  static constexpr std::size_t descriptors_per_session = 1;
 };
 struct Select {
   static constexpr const char* name = "select";
   static constexpr bool own_process = false;
+  static constexpr std::size_t descriptors_per_session = 1;
 };
 
 }  // namespace e2e

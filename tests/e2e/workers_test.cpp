@@ -39,9 +39,10 @@ TEST_CASE_TEMPLATE("a killed worker is replaced and its processes' sessions go o
   Client before(host.port());
   REQUIRE(before.ask("id") == "1");
   ::kill(host.worker(), SIGKILL);
+  host.log().wait_for("was killed by SIGKILL");
   Client next(host.port());
   CHECK(next.ask("id") == "1");
-  CHECK(host.log().count("is ready (pid ") == 2);
+  host.log().wait_for("is ready (pid ", 2);
   if (Model::own_process) {
     CHECK(before.ask("id") == "1");
   } else {
@@ -84,7 +85,7 @@ TEST_CASE_TEMPLATE("a worker that is stopped is noticed and replaced", Model, EA
   ::kill(host.worker(), SIGSTOP);
   Client client(host.port());
   CHECK(client.ask("id") == "1");
-  CHECK(host.log().count("is ready (pid ") == 2);
+  host.log().wait_for("is ready (pid ", 2);
 }
 
 TEST_CASE_TEMPLATE("a worker leads a process group that holds its sessions", Model, EACH_MODEL) {
