@@ -28,7 +28,7 @@ HostProcess::HostProcess(const Config& config) {
   try {
     log_->wait_for("berth is ready");
   } catch (const std::exception& fault) {
-    ::kill(pid_, SIGKILL);
+    kill_all();
     (void)wait_until_childless();
     throw std::runtime_error(std::string(fault.what()) + "\n" + config.text() + log_->whole());
   }
@@ -39,13 +39,21 @@ HostProcess::~HostProcess() {
     if (pid_ != 0) CHECK(stop(SIGTERM) == 0);
   } catch (const std::exception& fault) {
     FAIL_CHECK(fault.what());
-    ::kill(pid_, SIGKILL);
+    kill_all();
   }
   const std::string left = wait_until_childless();
   CHECK_MESSAGE(left.empty(), "processes are left:", left);
   CHECK(log_->wait_for_end());
   check_errors();
   if (std::uncaught_exceptions() > 0) MESSAGE("the log was:\n", log_->whole());
+}
+
+// Workers too, which would else drain.
+void HostProcess::kill_all() const {
+  for (const auto& child : children_of(pid_)) {
+    if (child.group == child.pid) ::kill(-child.group, SIGKILL);
+  }
+  ::kill(pid_, SIGKILL);
 }
 
 void HostProcess::check_errors() const {

@@ -45,6 +45,7 @@ class HostProcess {
   }
 
  private:
+  void kill_all() const;
   void check_errors() const;
 
   TempFolder folder_;

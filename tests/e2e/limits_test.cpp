@@ -113,10 +113,10 @@ TEST_CASE_TEMPLATE("two workers together keep to max_connections", Model, EACH_M
 }
 
 TEST_CASE_TEMPLATE("a client that says nothing is let go after idle_timeout", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe", {"idle_timeout: 300ms"}));
+  HostProcess host(one_listener(Model::name, "probe", {"idle_timeout: 500ms"}));
   Client silent(host.port());
   Client sleeping(host.port());
-  sleeping.send("sleep 900\n");
+  sleeping.send("sleep 1200\n");
   silent.wait_until_closed();
   host.log().wait_for("the client was silent for too long");
   CHECK(host.log().count("session destroyed") == 1);

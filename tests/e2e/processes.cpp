@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -25,6 +25,13 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   for (const auto& text : texts) out.push_back(const_cast<char*>(text.c_str()));
   out.push_back(nullptr);
   return out;
+}
+
+// A crash has to look as it does to users: the signal, not a report of AddressSanitizer.
+std::string sanitizer_options() {
+  const char* const given = std::getenv("ASAN_OPTIONS");
+  return std::string("ASAN_OPTIONS=") + (given != nullptr ? given : "") +
+         ":handle_segv=0:handle_abort=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0";
 }
 
 fs::path proc(pid_t pid) { return fs::path("/proc") / std::to_string(pid); }
@@ -46,6 +53,7 @@ std::vector<ProcessState> all_processes() {
 pid_t start_program(const std::vector<std::string>& arguments, int output, int error,
                     const std::vector<std::string>& environment) {
   std::vector<std::string> variables = environment;
+  if (BERTH_SANITIZED) variables.push_back(sanitizer_options());
   for (char** variable = environ; *variable != nullptr; ++variable) {
     variables.emplace_back(*variable);
   }

@@ -125,8 +125,9 @@ TEST_CASE("not one zombie is seen under signal-fork") {
 }
 
 TEST_CASE("one thread of one process serves both addresses of a select listener") {
-  HostProcess host(
-      one_listener("select", "probe", {"listen: [tcp://127.0.0.1:0, tcp://127.0.0.1:0]"}));
+  Config config =
+      one_listener("select", "probe", {"listen: [tcp://127.0.0.1:0, tcp://127.0.0.1:0]"});
+  HostProcess host(config.top("drain_timeout: 50ms"));  // nobody waits for the sleep to end
   Client one(host.port("it", 0));
   Client two(host.port("it", 1));
   REQUIRE(host.port("it", 0) != host.port("it", 1));

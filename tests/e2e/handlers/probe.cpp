@@ -59,6 +59,7 @@ std::string threads_of_process() {
 std::string run_shell(const char* command) {
   const int status = std::system(command);
   if (status == -1) return "system failed";
+  if (WIFSIGNALED(status)) return std::string("killed by ") + std::to_string(WTERMSIG(status));
   return "exit status " + std::to_string(WEXITSTATUS(status));
 }
 
@@ -151,8 +152,8 @@ struct Probe {
     if (name == "live") return std::to_string(Instance::live);
     if (name == "options") return options();
     if (name == "system") return run_shell("exit 7");
-    // Ends at once unless the shell has the signal blocked.
-    if (name == "terminable") return run_shell("kill -TERM $$; exit 7");
+    // It ends itself, unless it was started with the signal blocked or ignored.
+    if (name == "terminate") return run_shell("kill -TERM $$; exit 7");
     if (name == "log") {
       connection.log(berth::Level::info, "evil \x1b[31m\n2000-01-01 error %s %n \xff end");
       return "logged";
