@@ -36,7 +36,7 @@ class EventLoop {
   // The time at which this turn's wait ended: one look at the clock serves a whole turn.
   [[nodiscard]] TimePoint now() const { return now_; }
 
-  // Turns until stop().
+  // Turns until stop() is called meanwhile; can be run again.
   void run();
   void stop() { running_ = false; }
 

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::size_t kLongestText = 1000;
 
+// After a recv(2) that gave no message: 0 is the end of file, as no message is empty.
+Heard heard_without_message(ssize_t length) {
+  const bool later = length < 0 && (errno == EAGAIN || errno == EINTR);
+  return later ? Heard::nothing : Heard::other_side_gone;
+}
+
 }  // namespace
 
 Result<std::pair<Fd, Fd>> make_channel() {
@@ -28,18 +34,20 @@ void report(int channel, FromWorker kind, std::string_view text) {
   (void)::send(channel, message.data(), message.size(), MSG_NOSIGNAL);
 }
 
-std::optional<WorkerReport> next_report(int channel) {
+Heard next_report(int channel, WorkerReport& into) {
   std::array<char, 1 + kLongestText> message;
-  const ssize_t length = ::recv(channel, message.data(), message.size(), 0);
-  if (length < 1) return std::nullopt;
-  const auto kind = static_cast<FromWorker>(message[0]);
-  switch (kind) {
-    case FromWorker::ready:
-    case FromWorker::alive:
-    case FromWorker::cannot_start:
-      return WorkerReport{kind, {message.data() + 1, static_cast<std::size_t>(length) - 1}};
+  for (;;) {
+    const ssize_t length = ::recv(channel, message.data(), message.size(), 0);
+    if (length <= 0) return heard_without_message(length);
+    const auto kind = static_cast<FromWorker>(message[0]);
+    switch (kind) {
+      case FromWorker::ready:
+      case FromWorker::alive:
+      case FromWorker::cannot_start:
+        into = {kind, {message.data() + 1, static_cast<std::size_t>(length) - 1}};
+        return Heard::message;
+    }
   }
-  return std::nullopt;
 }
 
 void order(int channel, Order what) {
@@ -52,15 +60,15 @@ void order(int channel, Order what) {
 
 Heard next_order(int channel, Order& into) {
   std::array<char, 1 + sizeof(Duration::rep)> message;
-  const ssize_t length = ::recv(channel, message.data(), message.size(), 0);
-  if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) {
-    return Heard::supervisor_gone;
+  for (;;) {
+    const ssize_t length = ::recv(channel, message.data(), message.size(), 0);
+    if (length <= 0) return heard_without_message(length);
+    if (length != static_cast<ssize_t>(message.size())) continue;
+    Duration::rep deadline;
+    std::memcpy(&deadline, message.data() + 1, sizeof deadline);
+    into = {static_cast<ToWorker>(message[0]), Duration(deadline)};
+    return Heard::message;
   }
-  if (length != static_cast<ssize_t>(message.size())) return Heard::nothing;
-  Duration::rep deadline;
-  std::memcpy(&deadline, message.data() + 1, sizeof deadline);
-  into = {static_cast<ToWorker>(message[0]), Duration(deadline)};
-  return Heard::order;
 }
 
 }  // namespace berth

@@ -3,7 +3,6 @@
 // supervisor, never an order: a message that it does not know is dropped.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,11 +40,10 @@ struct Order {
 void report(int channel, FromWorker kind, std::string_view text = {});
 void order(int channel, Order what);
 
-// The next message; nothing if there is none, or if it was not understood.
-[[nodiscard]] std::optional<WorkerReport> next_report(int channel);
-
-// What the worker's end has to say.
-enum class Heard { nothing, order, supervisor_gone };
+// What an end of the channel had to say. A message that was not understood is dropped; `nothing` is
+// that none waits.
+enum class Heard { nothing, message, other_side_gone };
+[[nodiscard]] Heard next_report(int channel, WorkerReport& into);
 [[nodiscard]] Heard next_order(int channel, Order& into);
 
 }  // namespace berth

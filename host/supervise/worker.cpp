@@ -95,10 +95,10 @@ void Worker::on_channel() {
   switch (next_order(channel_.get(), order)) {
     case Heard::nothing:
       return;
-    case Heard::order:
+    case Heard::message:
       if (order.kind == ToWorker::drain) drain(order.deadline);
       return;
-    case Heard::supervisor_gone:
+    case Heard::other_side_gone:
       channel_watcher_.stop();
       sessions_.log.error("the supervisor is gone: draining");
       drain(sessions_.settings.drain_timeout);

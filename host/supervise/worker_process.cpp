@@ -103,18 +103,22 @@ void WorkerProcess::act(WorkerAction action) {
 }
 
 void WorkerProcess::on_report() {
-  const auto report = next_report(channel_.get());
-  if (!report) return;
-  switch (report->kind) {
-    case FromWorker::cannot_start:
-      return log_.error("{} cannot start: {}", name(), report->text);
-    case FromWorker::ready:
-      tell(WorkerEvent::ready);
-      break;
-    case FromWorker::alive:
+  WorkerReport report{};
+  switch (next_report(channel_.get(), report)) {
+    case Heard::nothing:
+      return;
+    case Heard::other_side_gone:  // its death follows, or its silence
+      return report_watcher_.stop();
+    case Heard::message:
       break;
   }
+  if (report.kind == FromWorker::cannot_start) return tell_why_not(report);
+  if (report.kind == FromWorker::ready) tell(WorkerEvent::ready);
   expect_heartbeat(identity_.settings.heartbeat_timeout);
+}
+
+void WorkerProcess::tell_why_not(const WorkerReport& report) {
+  log_.error("{} cannot start: {}", name(), report.text);
 }
 
 void WorkerProcess::expect_heartbeat(Duration within) { silence_.arm(after(loop_.now(), within)); }
@@ -137,10 +141,8 @@ void WorkerProcess::order_drain() {
 }
 
 void WorkerProcess::on_death(int status) {
-  while (const auto report = next_report(channel_.get())) {
-    if (report->kind == FromWorker::cannot_start) {
-      log_.error("{} cannot start: {}", name(), report->text);
-    }
+  for (WorkerReport last{}; next_report(channel_.get(), last) == Heard::message;) {
+    if (last.kind == FromWorker::cannot_start) tell_why_not(last);
   }
   report_watcher_.stop();
   channel_.reset();

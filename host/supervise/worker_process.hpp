@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "serve/event_loop.hpp"
 #include "supervise/listening.hpp"
+#include "supervise/protocol.hpp"
 #include "supervise/restart_policy.hpp"
 #include "supervise/worker_board.hpp"
 #include "supervise/worker_life.hpp"
@@ -51,6 +52,7 @@ class WorkerProcess {
   void order_drain();
   void restart_or_give_up();
   void tell_death(int status);
+  void tell_why_not(const WorkerReport& report);
   [[nodiscard]] std::string name() const;
 
   Identity identity_;

@@ -36,27 +36,27 @@ TEST_CASE("a channel's ends are non-blocking and not passed on over exec") {
 
 TEST_CASE("reports arrive one by one, in order, with their text") {
   const Channel channel;
-  CHECK_FALSE(next_report(channel.supervisor.get()));
+  WorkerReport got{};
+  CHECK(next_report(channel.supervisor.get(), got) == Heard::nothing);
   report(channel.worker.get(), FromWorker::ready);
   report(channel.worker.get(), FromWorker::alive);
   report(channel.worker.get(), FromWorker::cannot_start, "no luck\nat all");
   for (const auto& [kind, text] :
        {std::pair(FromWorker::ready, ""), std::pair(FromWorker::alive, ""),
         std::pair(FromWorker::cannot_start, "no luck\nat all")}) {
-    const auto got = next_report(channel.supervisor.get());
-    REQUIRE(got);
-    CHECK(got->kind == kind);
-    CHECK(got->text == text);
+    REQUIRE(next_report(channel.supervisor.get(), got) == Heard::message);
+    CHECK(got.kind == kind);
+    CHECK(got.text == text);
   }
-  CHECK_FALSE(next_report(channel.supervisor.get()));
+  CHECK(next_report(channel.supervisor.get(), got) == Heard::nothing);
 }
 
 TEST_CASE("a text too long for a message is cut, not lost") {
   const Channel channel;
   report(channel.worker.get(), FromWorker::cannot_start, std::string(5000, 'x'));
-  const auto got = next_report(channel.supervisor.get());
-  REQUIRE(got);
-  CHECK(got->text == std::string(1000, 'x'));
+  WorkerReport got{};
+  REQUIRE(next_report(channel.supervisor.get(), got) == Heard::message);
+  CHECK(got.text == std::string(1000, 'x'));
 }
 
 TEST_CASE("an order arrives with its deadline") {
@@ -65,7 +65,7 @@ TEST_CASE("an order arrives with its deadline") {
   CHECK(next_order(channel.worker.get(), got) == Heard::nothing);
   for (const Duration deadline : {Duration(0), Duration(30s), kUnlimited}) {
     order(channel.supervisor.get(), {ToWorker::drain, deadline});
-    REQUIRE(next_order(channel.worker.get(), got) == Heard::order);
+    REQUIRE(next_order(channel.worker.get(), got) == Heard::message);
     CHECK(got.kind == ToWorker::drain);
     CHECK(got.deadline == deadline);
   }
@@ -77,9 +77,9 @@ TEST_CASE("the worker hears what was ordered before it hears that the supervisor
   order(channel.supervisor.get(), {ToWorker::drain, 1s});
   channel.supervisor.reset();
   Order got{};
-  CHECK(next_order(channel.worker.get(), got) == Heard::order);
-  CHECK(next_order(channel.worker.get(), got) == Heard::supervisor_gone);
-  CHECK(next_order(channel.worker.get(), got) == Heard::supervisor_gone);
+  CHECK(next_order(channel.worker.get(), got) == Heard::message);
+  CHECK(next_order(channel.worker.get(), got) == Heard::other_side_gone);
+  CHECK(next_order(channel.worker.get(), got) == Heard::other_side_gone);
 }
 
 TEST_CASE("garbage from a worker is dropped, and the message behind it is understood") {
@@ -93,13 +93,21 @@ TEST_CASE("garbage from a worker is dropped, and the message behind it is unders
     const bool known = garbage[0] == 'R' || garbage[0] == 'A' || garbage[0] == 'X';
     send_raw(channel.worker, garbage);
     report(channel.worker.get(), FromWorker::alive);
-    const auto first = next_report(channel.supervisor.get());
-    CHECK(first.has_value() == known);
-    if (first) CHECK(first->text.size() <= 1000);
-    const auto second = next_report(channel.supervisor.get());
-    REQUIRE(second);
-    CHECK(second->kind == FromWorker::alive);
+    WorkerReport got{};
+    REQUIRE(next_report(channel.supervisor.get(), got) == Heard::message);
+    CHECK(got.text.size() <= 1000);
+    if (known) REQUIRE(next_report(channel.supervisor.get(), got) == Heard::message);
+    CHECK(got.kind == FromWorker::alive);
   }
+}
+
+TEST_CASE("the supervisor hears that a worker has closed its end, after what it said before") {
+  Channel channel;
+  report(channel.worker.get(), FromWorker::ready);
+  channel.worker.reset();
+  WorkerReport got{};
+  CHECK(next_report(channel.supervisor.get(), got) == Heard::message);
+  CHECK(next_report(channel.supervisor.get(), got) == Heard::other_side_gone);
 }
 
 TEST_CASE("an order of another length is none") {
@@ -114,7 +122,8 @@ TEST_CASE("an order of another length is none") {
 TEST_CASE("speaking to nobody, or to someone who does not listen, does no harm") {
   Channel channel;
   for (int i = 0; i < 10'000; ++i) report(channel.worker.get(), FromWorker::alive);
-  CHECK(next_report(channel.supervisor.get()));
+  WorkerReport got{};
+  CHECK(next_report(channel.supervisor.get(), got) == Heard::message);
   channel.supervisor.reset();
   report(channel.worker.get(), FromWorker::alive);
   channel.worker.reset();
