@@ -32,8 +32,10 @@ std::string describe(const berth_plugin& plugin, const fs::path& file) {
     const berth_option& option = option_row(plugin, i);
     const std::string fallback =
         option.required != 0 ? "required" : std::string("default ") + option.default_value;
-    out += std::string("    ") + option.name + ": " + type_of(option) + ", " + fallback +
-           "\n        " + option.help + "\n";
+    const std::string limits = limits_of(option);
+    out += std::string("    ") + option.name + ": " + type_of(option) +
+           (limits.empty() ? "" : ", " + limits) + ", " + fallback + "\n        " + option.help +
+           "\n";
   }
   return out;
 }

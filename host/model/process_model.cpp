@@ -57,7 +57,7 @@ void on_cancel(int) {
 // In the worker, where the signals are blocked; its sessions inherit this and unblock them.
 void install_session_handlers() {
   struct sigaction action {};
-  action.sa_flags = SA_RESTART;  // the handler's own system calls go on
+  action.sa_flags = SA_RESTART;  // most of the handler's own system calls go on (man 7 signal)
   action.sa_handler = on_drain;
   ::sigaction(SIGTERM, &action, nullptr);
   action.sa_handler = on_cancel;
@@ -102,6 +102,7 @@ void ProcessModel::start(AcceptedConnection accepted) {
     free_.push_back(index);
     return;
   }
+  accepted.socket.reset();  // the session's own copy goes on; watching it may need the number
   pids_[index] = pid;
   ++sessions_;
   if (watch_process(index, pid)) return;

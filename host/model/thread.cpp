@@ -13,6 +13,7 @@
 
 #include "model/rows.hpp"
 #include "serve/blocking_connection.hpp"
+#include "serve/crash_note.hpp"
 #include "serve/event_loop.hpp"
 
 namespace berth {
@@ -115,6 +116,7 @@ void ThreadModel::start(AcceptedConnection accepted) {
 }
 
 void ThreadModel::run_thread() {
+  const CrashStack crash_stack;
   BufferPool buffers;
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -10,9 +10,13 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "base/fd.hpp"
+#include "base/source.hpp"
+#include "plugin/options.hpp"
 
 namespace berth {
 
@@ -21,6 +25,11 @@ namespace fs = std::filesystem;
 namespace {
 
 using FileHeader = ElfW(Ehdr);
+// What a plugin of version 1.0 has; what is appended later comes with a larger size.
+constexpr std::size_t kPluginSize = offsetof(berth_plugin, serve) + sizeof(berth_plugin::serve);
+constexpr std::size_t kOptionSize =
+    offsetof(berth_option, choice_count) + sizeof(berth_option::choice_count);
+
 using ProgramHeader = ElfW(Phdr);
 
 // Reads a T at an offset of the file; false where the file is too short.
@@ -88,13 +97,26 @@ Result<void> check_abi(const berth_plugin* plugin) {
                  abi_version(BERTH_ABI_MAJOR, BERTH_ABI_MINOR) +
                  " (build it again with this host's SDK)"};
   }
-  if (plugin->size < sizeof(berth_plugin) || plugin->option_size < sizeof(berth_option)) {
+  if (plugin->size < kPluginSize || plugin->option_size < kOptionSize) {
     return Error{"its table is " + std::to_string(plugin->size) + " bytes long, too short for " +
                  "version " + abi_version(plugin->abi_major, plugin->abi_minor) + " of the ABI"};
   }
   if (plugin->create == nullptr || plugin->destroy == nullptr || plugin->serve == nullptr ||
+      plugin->name == nullptr || plugin->summary == nullptr ||
       (plugin->options == nullptr && plugin->option_count > 0)) {
-    return Error{"its table lacks create, destroy, serve or options"};
+    return Error{"its table lacks name, summary, create, destroy, serve or options"};
+  }
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < plugin->option_count; ++i) {
+    const berth_option& option = option_row(*plugin, i);
+    if (option.name == nullptr || option.help == nullptr ||
+        (option.required == 0 && option.default_value == nullptr) ||
+        (option.choices == nullptr && option.choice_count > 0)) {
+      return Error{"row " + std::to_string(i) + " of its options lacks name, help or default"};
+    }
+    if (!names.insert(option.name).second) {
+      return Error{"it has two options called " + in_quotes(option.name)};
+    }
   }
   return {};
 }

@@ -220,6 +220,12 @@ const berth_option& option_row(const berth_plugin& plugin, std::size_t index) {
   return *reinterpret_cast<const berth_option*>(at);
 }
 
+std::string limits_of(const berth_option& option) {
+  if (option.minimum == 0 && option.maximum == 0) return {};
+  if (option.maximum == std::numeric_limits<std::int64_t>::max()) return {};
+  return limit_text(option, option.minimum) + " to " + limit_text(option, option.maximum);
+}
+
 std::string type_of(const berth_option& option) {
   switch (option.type) {
     case BERTH_BOOL:

@@ -39,5 +39,7 @@ class BoundOptions {
 
 // For people: "duration", "one of 'stamped' or 'verbatim'", …
 [[nodiscard]] std::string type_of(const berth_option& option);
+// "1 to 10", "250ms to 5s"; empty where there are no limits, or only those of a 64-bit number.
+[[nodiscard]] std::string limits_of(const berth_option& option);
 
 }  // namespace berth

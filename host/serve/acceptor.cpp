@@ -31,6 +31,10 @@ AcceptFailure classify_accept_failure(int errno_value) {
     case ENOBUFS:
     case ENOMEM:
       return AcceptFailure::wait_for_room;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+      return AcceptFailure::broken;
     default:
       return AcceptFailure::try_next;
   }
@@ -105,8 +109,13 @@ bool Acceptor::accept_one(int socket) {
     start_(std::move(accepted));
     // The kernel gives the lowest free number: those below are all taken.
     const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
-    if (near_the_end) pause(Pause::full);
-    return !near_the_end;
+    if (!near_the_end) return true;
+    pause(Pause::try_later);
+    say(
+        fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
+                    "clients wait in the backlog",
+                    number, loop_.demultiplexer().end_of_range()));
+    return false;
   }
   const int error = errno;
   switch (classify_accept_failure(error)) {
@@ -116,8 +125,10 @@ bool Acceptor::accept_one(int socket) {
       return true;
     case AcceptFailure::wait_for_room:
       break;
+    case AcceptFailure::broken:
+      throw std::system_error(error, std::generic_category(), "cannot accept any more");
   }
-  pause(Pause::short_of_resources);
+  pause(Pause::try_later);
   say(std::string("cannot accept: ") + std::strerror(error) +
       "; clients wait in the backlog (ulimit -n raises the limit on descriptors)");
   return false;
@@ -126,7 +137,7 @@ bool Acceptor::accept_one(int socket) {
 void Acceptor::pause(Pause why) {
   paused_ = why;
   for (const auto& listener : listeners_) listener->set_active(false);
-  if (why == Pause::short_of_resources) {
+  if (why == Pause::try_later) {
     retry_.arm(after(loop_.now(), kRetry));
   } else {
     say(fmt::format("{} connections, as many as there may be: further clients wait in the backlog",

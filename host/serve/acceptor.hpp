@@ -18,8 +18,9 @@ enum class AcceptFailure {
   nothing_waits,  // no connection is in the queue
   try_next,       // that connection is lost, or a signal came: take the next one
   wait_for_room,  // descriptors or memory are used up: go on in a while
+  broken,         // the socket does not listen any more: a handler of this worker has undone it
 };
-// Policy, after man 2 accept: no error of accept(2) ends a listener.
+// Policy, after man 2 accept: no error that a connection or the system has ends a listener.
 [[nodiscard]] AcceptFailure classify_accept_failure(int errno_value);
 
 class Acceptor {
@@ -46,10 +47,10 @@ class Acceptor {
 
  private:
   class Listener;
-  enum class Pause { no, full, short_of_resources };
+  enum class Pause { no, full, try_later };
 
   void accept_some(int socket, int at_most);
-  // False when nothing is to be had at the moment.
+  // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(int socket);
   void pause(Pause why);
   void resume();

@@ -55,6 +55,8 @@ void BlockingConnection::after_progress(Progress progress) {
     if (!finished()) break_off(ECANCELED);
   } else if (progress == Progress::blocked) {
     break_off(ETIMEDOUT);  // the socket's own timeout
+  } else if (progress == Progress::made) {
+    silent_for_ = Duration::zero();
   }
 }
 
@@ -71,28 +73,35 @@ void BlockingConnection::poll_for_first(TimerQueue& timers) {
   std::array<pollfd, 3> polled = {{{events != 0 ? socket_.get() : -1, events, 0},
                                    {context_.stop.cancel_event(), POLLIN, 0},
                                    {drain_event, POLLIN, 0}}};
+  const TimePoint start = Clock::now();
   const TimePoint idle_end =
-      events == 0 ? kNever : after(Clock::now(), context_.settings.idle_timeout);
+      events == 0 ? kNever : after(start, context_.settings.idle_timeout - silent_for_);
   timespec storage;
   const int ready = ::ppoll(polled.data(), polled.size(),
                             until(std::min(timers.next(), idle_end), storage), nullptr);
   if (context_.stop.cancelled()) return;
+  Progress progress = Progress::blocked;
   if (ready > 0 && polled[0].revents != 0) {
-    if (writing()) carry_on_write(MSG_DONTWAIT);
-    if (reading() && (polled[0].revents & ~POLLOUT) != 0) carry_on_read(MSG_DONTWAIT);
+    if (writing()) progress = carry_on_write(MSG_DONTWAIT);
+    if (reading() && (polled[0].revents & ~POLLOUT) != 0) progress = carry_on_read(MSG_DONTWAIT);
   }
   const TimePoint now = Clock::now();
+  if (progress == Progress::made) {
+    silent_for_ = Duration::zero();
+  } else if (events != 0) {
+    silent_for_ += now - start;  // also over reads that end by a time of their own
+  }
   timers.fire_due(now);
-  if (ready == 0 && now >= idle_end && !finished()) break_off(ETIMEDOUT);
+  if (now >= idle_end && progress != Progress::made && !finished()) break_off(ETIMEDOUT);
 }
 
 void BlockingConnection::linger() {
   half_close();
   const TimePoint end = after(Clock::now(), kLingerTime);
-  while (!drop_input() && !context_.stop.cancelled()) {
+  while (Clock::now() < end && !drop_input() && !context_.stop.cancelled()) {
     pollfd polled = {socket_.get(), POLLIN, 0};
     timespec storage;
-    if (::ppoll(&polled, 1, until(end, storage), nullptr) == 0) return;
+    (void)::ppoll(&polled, 1, until(end, storage), nullptr);
   }
 }
 

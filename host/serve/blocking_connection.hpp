@@ -27,6 +27,9 @@ class BlockingConnection final : public Connection {
   void poll_for_first(TimerQueue& timers);
   void after_progress(Progress progress);
   void linger();
+
+  // How long the client has been waited for in poll(2) since it last moved.
+  Duration silent_for_{0};
 };
 
 }  // namespace berth

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <new>
 
 #include "net/socket.hpp"
@@ -45,6 +46,9 @@ SocketAddress Connection::local() const { return local_address(socket_.get()); }
 
 // ---- Starting operations ----
 
+// What a plugin of version 1.0 gives; members that are appended later come with a larger size.
+constexpr std::size_t kOperationSize = offsetof(berth_operation, reserved) + sizeof(void*);
+
 int Connection::refuse(berth_operation& operation, int error) {
   operation.error = error;
   return BERTH_DONE;
@@ -54,7 +58,7 @@ int Connection::read(berth_operation& operation) {
   if (read_ != nullptr) return refuse(operation, EBUSY);
   take_back_buffer();
   operation.flags &= static_cast<std::uint16_t>(~BERTH_END);
-  if (operation.size < sizeof(berth_operation) || operation.duration < 0) {
+  if (operation.size < kOperationSize || operation.duration < 0) {
     return refuse(operation, EINVAL);
   }
   if (error_ != 0) return refuse(operation, error_);
@@ -76,7 +80,7 @@ int Connection::read(berth_operation& operation) {
 
 int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return refuse(operation, EBUSY);
-  if (operation.size < sizeof(berth_operation)) return refuse(operation, EINVAL);
+  if (operation.size < kOperationSize) return refuse(operation, EINVAL);
   if (error_ != 0) return refuse(operation, error_);
   write_ = &operation;
   write_part_ = 0;
@@ -91,7 +95,7 @@ int Connection::write(berth_operation& operation) {
 }
 
 int Connection::sleep(berth_operation& operation) {
-  if (operation.size < sizeof(berth_operation)) return refuse(operation, EINVAL);
+  if (operation.size < kOperationSize) return refuse(operation, EINVAL);
   // A client that has gone does not end a sleep, but a host that must stop now does.
   if (error_ == ECANCELED) return refuse(operation, error_);
   operation.error = 0;
@@ -258,7 +262,12 @@ void Connection::arm_timer(berth_operation& operation) {
   OperationTimer& timer = timers_of_operations_.emplace_back(*this, operation);
   timer.self = std::prev(timers_of_operations_.end());
   operation.reserved = &timer;
-  timer.arm(after(Clock::now(), std::max(Duration::zero(), Duration(operation.duration))));
+  try {
+    timer.arm(after(Clock::now(), std::max(Duration::zero(), Duration(operation.duration))));
+  } catch (const std::bad_alloc&) {
+    drop_timer(operation);
+    throw;
+  }
 }
 
 void Connection::drop_timer(berth_operation& operation) {

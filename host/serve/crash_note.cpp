@@ -3,7 +3,6 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
-#include <vector>
 
 #include "serve/session_context.hpp"
 
@@ -38,15 +37,24 @@ void on_exit_call() { write_note(CrashNote::kExit); }
 
 void set_current_session(const SessionReport* report) { current_session = report; }
 
+CrashStack::CrashStack() {
+  const auto size = static_cast<std::size_t>(SIGSTKSZ) + std::size_t{16} * 1024;
+  memory_ = std::make_unique_for_overwrite<std::byte[]>(size);
+  stack_t stack{};
+  stack.ss_sp = memory_.get();
+  stack.ss_size = size;
+  ::sigaltstack(&stack, nullptr);
+}
+
+CrashStack::~CrashStack() {
+  stack_t none{};
+  none.ss_flags = SS_DISABLE;
+  ::sigaltstack(&none, nullptr);
+}
+
 void catch_crashes(CrashNote& note) {
   crash_note = &note;
-  // A stack of its own for the main thread: a stack overflow is a crash too. Never freed, since it
-  // is in use until the process ends.
-  static std::vector<std::byte> stack(static_cast<std::size_t>(SIGSTKSZ) + 16 * 1024);
-  stack_t alternative{};
-  alternative.ss_sp = stack.data();
-  alternative.ss_size = stack.size();
-  ::sigaltstack(&alternative, nullptr);
+  static CrashStack main_thread;  // in use until the process ends
 
   struct sigaction action {};
   action.sa_handler = on_crash;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "net/address.hpp"
 
@@ -27,6 +29,19 @@ void set_current_session(const SessionReport* report);
 // kills the process as it would have; so does exit(), which none of the host's own code calls here
 // (it ends workers and sessions with _exit()). The note outlives the process.
 void catch_crashes(CrashNote& note);
+// A stack for the crash handler of the calling thread, since a stack overflow is a crash too.
+// Belongs to that thread; catch_crashes() gives the main thread one.
+class CrashStack {
+ public:
+  CrashStack();
+  CrashStack(const CrashStack&) = delete;
+  CrashStack& operator=(const CrashStack&) = delete;
+  ~CrashStack();
+
+ private:
+  std::unique_ptr<std::byte[]> memory_;
+};
+
 // In a session process: the note is this one now.
 void redirect_crash_note(CrashNote& note);
 

@@ -34,19 +34,22 @@ bool LoopConnection::start() {
 }
 
 template <class Work>
-void LoopConnection::run(Work work) {
+void LoopConnection::run(Work work, bool counts_as_move) {
+  const bool waited = waits_for_client();
+  const std::uint64_t bytes = report().bytes_in + report().bytes_out;
   burst_ = 0;
   set_current_session(&report());
   work();
   set_current_session(nullptr);
-  settle();
+  // A timer beside a read does not make the client any less silent.
+  settle(counts_as_move || !waited || report().bytes_in + report().bytes_out != bytes);
 }
 
-void LoopConnection::settle() {
+void LoopConnection::settle(bool moved) {
   end_if_forgotten();
   if (finished()) return must_linger() ? linger() : close();
   watch_.set_interest({.read = reading(), .write = writing() && !yielded_});
-  owner_.moved(*this);
+  if (moved) owner_.moved(*this);
 }
 
 void LoopConnection::on_ready(bool readable, bool writable) {
@@ -67,7 +70,7 @@ void LoopConnection::begin_drain() {
 void LoopConnection::end(int error) {
   if (finished()) return close();
   yielded_ = false;
-  run([&] { break_off(error); });
+  run([&] { break_off(error); }, true);  // or a handler that lives on would be ended again at once
 }
 
 void LoopConnection::on_operation_timer(berth_operation& operation) {

@@ -14,8 +14,9 @@ class LoopConnection final : public Connection, private Watcher {
   // What the connection tells its owner. Both calls are the last thing the connection does in a
   // call from outside; `over` may destroy it.
   struct Owner {
-    virtual void moved(LoopConnection& connection) = 0;  // bytes went in or out
-    virtual void over(LoopConnection& connection) = 0;   // the session has ended and is closed
+    // Bytes went in or out, or the client is waited for from now on.
+    virtual void moved(LoopConnection& connection) = 0;
+    virtual void over(LoopConnection& connection) = 0;  // the session has ended and is closed
 
    protected:
     ~Owner() = default;
@@ -42,8 +43,8 @@ class LoopConnection final : public Connection, private Watcher {
  private:
   // The handler runs only inside of these, so that every way in ends in settle().
   template <class Work>
-  void run(Work work);
-  void settle();
+  void run(Work work, bool counts_as_move = false);
+  void settle(bool moved);
   void linger();
   void on_ready(bool readable, bool writable) override;
   [[nodiscard]] bool may_complete_at_once() override;

@@ -14,7 +14,6 @@
 namespace berth {
 
 class Handler;
-struct CrashNote;
 
 // A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
 // fails.
@@ -78,7 +77,6 @@ struct SessionContext {
   const ListenerSettings& settings;
   const Handler& handler;
   Log& log;
-  CrashNote& crash_note;
   StopState stop;
 };
 

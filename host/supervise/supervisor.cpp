@@ -29,14 +29,15 @@ Supervisor::Supervisor(HostSettings settings, std::vector<std::filesystem::path>
       log_(log),
       loop_(std::make_unique<EpollDemultiplexer>()),
       signal_watcher_([this] { on_signal(); }),
+      deadline_(loop_.timers(), [this] { on_deadline(); }),
       overdue_(loop_.timers(), [this] { on_overdue(); }) {}
 
 Supervisor::~Supervisor() = default;
 
 Result<void> Supervisor::run() {
+  watch_signals();
   auto sockets = bind_all(settings_, log_);
   if (!sockets) return sockets.error();
-  watch_signals();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
     listeners_.push_back(std::make_unique<ServedListener>(
@@ -108,6 +109,7 @@ void Supervisor::on_child() {
     // A dead worker may leave sessions behind; what is neither worker nor leader of a group is an
     // orphan, which is reaped now, and that is all.
     orphans_.add_group(pid);
+    if (stopping_) orphans_.send_signal(SIGTERM);
     for (const auto& listener : listeners_) {
       if (listener->on_death(pid, status)) break;
     }
@@ -146,6 +148,7 @@ void Supervisor::stop_in_order(const char* why) {
   for (const auto& listener : listeners_) listener->close_sockets();
   for (const auto& listener : listeners_) listener->tell(WorkerEvent::drain);
   orphans_.send_signal(SIGTERM);
+  deadline_.arm(after(Clock::now(), longest));
   overdue_.arm(after(Clock::now(), longest + kOverdue));
   end_if_all_over();
 }
@@ -161,8 +164,15 @@ void Supervisor::stop_now(const char* why) {
   end_if_all_over();
 }
 
+// Workers keep this deadline themselves; sessions that have lost theirs are told from here.
+void Supervisor::on_deadline() {
+  if (!orphans_.any()) return;
+  log_.warn("drain_timeout has passed: ending the sessions of workers that died");
+  orphans_.send_signal(SIGHUP);
+}
+
 void Supervisor::on_overdue() {
-  log_.error("workers that did not end in time are killed");
+  log_.error("what did not end in time is killed");
   for (const auto& listener : listeners_) listener->tell(WorkerEvent::overdue);
   orphans_.send_signal(SIGKILL);
 }

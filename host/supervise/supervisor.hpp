@@ -32,6 +32,7 @@ class Supervisor {
   void reopen_logs();
   void stop_in_order(const char* why);
   void stop_now(const char* why);
+  void on_deadline();
   void on_overdue();
   void on_listener_change();
   void end_if_all_over();
@@ -44,6 +45,7 @@ class Supervisor {
   Orphans orphans_;
   Fd signals_;
   CallWatcher signal_watcher_;
+  CallTimer deadline_;
   CallTimer overdue_;
   unsigned generation_ = 1;
   bool announced_ = false;

@@ -74,7 +74,6 @@ void Worker::run() {
 void Worker::watch_signals() {
   sigset_t watched;
   ::sigemptyset(&watched);
-  ::sigaddset(&watched, SIGTERM);
   ::sigaddset(&watched, SIGUSR1);
   ::sigprocmask(SIG_BLOCK, &watched, nullptr);
   signals_ = Fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -86,7 +85,6 @@ void Worker::on_signal() {
   signalfd_siginfo signal{};
   while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
     if (signal.ssi_signo == SIGUSR1) sessions_.log.reopen();
-    if (signal.ssi_signo == SIGTERM) drain(sessions_.settings.drain_timeout);
   }
 }
 

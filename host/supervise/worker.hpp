@@ -1,6 +1,7 @@
-// A worker: accepts, lets its model serve, tells the supervisor that it lives, and drains when it
-// is told to, when it gets a SIGTERM, or when the supervisor is gone. Runs in the worker's process,
-// on its main thread.
+// A worker: accepts, lets its model serve, tells the supervisor that it lives, and drains when the
+// supervisor says so or is gone. It blocks SIGTERM and takes no orders from signals: a session that
+// signals its process group, as shell scripts do, must not take the listener out of service. Runs
+// in the worker's process, on its main thread.
 #pragma once
 
 #include <memory>

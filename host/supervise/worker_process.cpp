@@ -21,6 +21,9 @@ namespace {
 // Between its start and its first sign of life a handler may load what it needs.
 constexpr Duration kStartLimit = std::chrono::seconds(60);
 
+// A timer that fires so much too late shows that this process did not run.
+constexpr Duration kLate = std::chrono::milliseconds(500);
+
 // Whether a debugger holds the process: its silence then says nothing.
 bool is_traced(pid_t pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
@@ -121,11 +124,18 @@ void WorkerProcess::tell_why_not(const WorkerReport& report) {
   log_.error("{} cannot start: {}", name(), report.text);
 }
 
-void WorkerProcess::expect_heartbeat(Duration within) { silence_.arm(after(loop_.now(), within)); }
+void WorkerProcess::expect_heartbeat(Duration within) {
+  silent_at_ = after(loop_.now(), within);
+  silence_.arm(silent_at_);
+}
 
 void WorkerProcess::on_silence() {
   const bool watched = state_ == WorkerState::starting || state_ == WorkerState::serving;
   if (!watched) return;
+  // A supervisor that was itself stopped for a while (Ctrl-Z, a frozen container) has heard nothing
+  // either: then it has to listen first.
+  const bool was_away = loop_.now() - silent_at_ > kLate;
+  if (was_away) return expect_heartbeat(identity_.settings.heartbeat_timeout);
   const Duration limit =
       state_ == WorkerState::starting ? kStartLimit : identity_.settings.heartbeat_timeout;
   if (is_traced(pid_)) return expect_heartbeat(limit);
@@ -153,8 +163,10 @@ void WorkerProcess::on_death(int status) {
 }
 
 void WorkerProcess::tell_death(int status) {
-  const bool ordered = state_ == WorkerState::draining || state_ == WorkerState::ending;
-  if (ordered) return log_.info("{} (pid {}) has ended", name(), pid_);
+  const bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 && board_->crash.signal == 0;
+  if ((state_ == WorkerState::draining && in_order) || state_ == WorkerState::ending) {
+    return log_.info("{} (pid {}) has ended", name(), pid_);
+  }
   const std::string how = WIFSIGNALED(status)
                               ? "was killed by " + signal_name(WTERMSIG(status))
                               : fmt::format("ended (exit status {})", WEXITSTATUS(status));

@@ -66,6 +66,7 @@ class WorkerProcess {
   RestartPolicy policy_;
   CallWatcher report_watcher_;
   CallTimer silence_;
+  TimePoint silent_at_ = kNever;  // when silence_ was to fire
   CallTimer restart_;
 };
 

@@ -29,12 +29,18 @@ void keep_only(const WorkerStart& start) {
 }
 
 // Raised as far as this listener needs and no further: programs that select(2) expect a low limit.
-void raise_descriptor_limit(const ModelRow& model, unsigned max_connections) {
+void raise_descriptor_limit(const ModelRow& model, unsigned max_connections, Log& log) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const rlim_t needed =
       rlim_t{max_connections} * model.descriptors_per_connection + kOtherDescriptors;
   if (limit.rlim_cur >= needed) return;
+  if (limit.rlim_max < needed) {
+    log.warn(
+        "max_connections needs {} descriptors and the limit is {}: accepting will pause there "
+        "(ulimit -Hn)",
+        needed, limit.rlim_max);
+  }
   limit.rlim_cur = std::min(needed, limit.rlim_max);
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
@@ -58,16 +64,13 @@ Result<void> serve(WorkerStart& start) {
   const ModelRow& model = *find_model(start.settings.model);
   const unsigned room =
       share_of(start.settings.max_connections, start.settings.workers, start.index);
-  raise_descriptor_limit(model, room);
+  raise_descriptor_limit(model, room, start.log);
   catch_crashes(start.board.crash);
   ::tzset();  // read once here, not in every session's process
   auto handler = make_handler(start);
   if (!handler) return handler.error();
-  SessionContext sessions{.settings = start.settings,
-                          .handler = *handler,
-                          .log = start.log,
-                          .crash_note = start.board.crash,
-                          .stop = {}};
+  SessionContext sessions{
+      .settings = start.settings, .handler = *handler, .log = start.log, .stop = {}};
   Worker worker(model, sessions, room, start.sockets, std::move(start.channel));
   worker.run();
   return {};

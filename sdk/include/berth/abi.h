@@ -74,7 +74,7 @@ struct berth_operation {
 
   /* in: called by the host when a pending operation is over, on the session's thread. May start
    * further operations and may finish the session. */
-  void (*complete)(berth_operation *operation);
+  void (*complete)(berth_operation* operation);
 
   /* in: sleep: how long; read: the longest wait for data, 0 for no bound of its own.
    * Nanoseconds. */
@@ -84,7 +84,7 @@ struct berth_operation {
     /* write, in: `count` pieces, sent in order as if they were one. The pieces, and the bytes they
      * name, belong to the host while the operation is pending. */
     struct {
-      const berth_bytes *parts;
+      const berth_bytes* parts;
       size_t count;
     } write;
 
@@ -93,7 +93,7 @@ struct berth_operation {
     berth_bytes data;
   } bytes;
 
-  void *reserved; /* the host's own while the operation is pending */
+  void* reserved; /* the host's own while the operation is pending */
 };
 
 /* ---- What the host gives --------------------------------------------------------------------- */
@@ -107,9 +107,8 @@ struct berth_connection {
 /* berth_host.finish(): how the session ended. */
 enum {
   BERTH_FINISHED = 0, /* as the handler meant it to */
-  BERTH_LOST =
-      1, /* an operation failed and there was nothing left to do; no fault of the handler */
-  BERTH_FAILED = 2 /* the handler failed; counted, and logged at level error with the text */
+  BERTH_LOST = 1,     /* an operation failed, and nothing was left to do: no fault of the handler */
+  BERTH_FAILED = 2    /* the handler failed: counted, and logged at level error with the text */
 };
 
 /* berth_host.log() */
@@ -202,6 +201,23 @@ typedef struct berth_setting {
   size_t item_count;
 } berth_setting;
 
+/* What create() is given; valid until it returns. */
+typedef struct berth_creation {
+  uint32_t size;      /* of this table, as the host knows it */
+  uint32_t abi_minor; /* the host's */
+
+  /* What the config gives, checked against the plugin's options already: `count` values, of which
+   * number i begins at i * setting_size bytes. */
+  const berth_setting* settings;
+  size_t count;
+  size_t setting_size;
+
+  /* For the reason why no handler can be made: a text, ended by a zero, of at most error_size bytes
+   * with that zero. */
+  char* error;
+  size_t error_size;
+} berth_creation;
+
 /* ---- What a handler gives -------------------------------------------------------------------- */
 
 struct berth_plugin {
@@ -217,13 +233,10 @@ struct berth_plugin {
   const berth_option* options;
   size_t option_count;
 
-  /* Makes the one object that serves all connections of a worker. `settings` holds what the config
-   * gives, checked against `options` already; element i begins at i * setting_size bytes. Called
-   * once, before any connection. On failure returns null and writes the reason, ended by a zero,
-   * into `error` (of error_size bytes). Null with no reason is a failure too: a handler without
-   * state returns any other pointer. */
-  void* (*create)(const berth_setting* settings, size_t count, size_t setting_size, char* error,
-                  size_t error_size);
+  /* Makes the one object that serves all connections of a worker. Called once, before any
+   * connection. On failure returns null and writes the reason into creation->error. Null with no
+   * reason is a failure too: a handler without state returns any other pointer. */
+  void* (*create)(const berth_creation* creation);
 
   /* Takes back what create() made, after the last session. Not called when the process is ended
    * from outside. */

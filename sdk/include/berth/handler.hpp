@@ -9,13 +9,12 @@
 //       std::string greeting = "Hello";
 //
 //       static void describe(berth::Description<Hello>& is) {
-//         is.name("hello").summary("Greets each line by name.");
+//         is.name("hello").summary("Greets whoever writes to it by name.");
 //         is.option("greeting", &Hello::greeting, "the word to greet with");
 //       }
 //
 //       berth::Task<> serve(berth::Connection connection) const {
-//         berth::Lines names(connection);
-//         while (auto name = co_await names.next())
+//         while (auto name = co_await connection.read())
 //           co_await connection.write(greeting, ", ", *name, "!\n");
 //       }
 //     };
@@ -107,22 +106,23 @@ class Plugin {
   const berth_plugin* table() const { return &table_; }
 
  private:
-  static void* create(const berth_setting* settings, std::size_t count, std::size_t setting_size,
-                      char* error, std::size_t error_size) noexcept {
+  static void* create(const berth_creation* creation) noexcept {
     try {
       auto handler = std::make_unique<Handler>();
       Description<Handler> description;
       if constexpr (requires { Handler::describe(description); }) Handler::describe(description);
-      for (std::size_t i = 0; i < count; ++i) {
-        const auto* at = reinterpret_cast<const char*>(settings) + i * setting_size;
+      for (std::size_t i = 0; i < creation->count; ++i) {
+        const auto* at =
+            reinterpret_cast<const char*>(creation->settings) + i * creation->setting_size;
         description.set(*handler, *reinterpret_cast<const berth_setting*>(at));
       }
       if constexpr (requires { handler->prepare(); }) handler->prepare();
       return handler.release();
     } catch (const std::exception& fault) {
-      std::snprintf(error, error_size, "%s", fault.what());
+      std::snprintf(creation->error, creation->error_size, "%s", fault.what());
     } catch (...) {
-      std::snprintf(error, error_size, "an exception that is not a std::exception");
+      std::snprintf(creation->error, creation->error_size,
+                    "an exception that is not a std::exception");
     }
     return nullptr;
   }

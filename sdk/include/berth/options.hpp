@@ -3,6 +3,7 @@
 
 #include <berth/abi.h>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -178,7 +179,8 @@ class Description {
       row_.default_value = nullptr;
       return *this;
     }
-    // Values outside of minimum … maximum are refused, with the place in the YAML.
+    // Values outside of minimum … maximum are refused, with the place in the YAML. For whole
+    // numbers, durations and sizes; on any other option the description fails.
     template <class T>
     requires std::integral<T> || std::same_as<T, Size> Option& range(T minimum, T maximum) {
       return limit(count(minimum), count(maximum));
@@ -195,8 +197,12 @@ class Description {
       return static_cast<std::int64_t>(value);
     }
     Option& limit(std::int64_t minimum, std::int64_t maximum) {
-      row_.minimum = minimum;
-      row_.maximum = maximum;
+      const bool counts =
+          row_.type == BERTH_INTEGER || row_.type == BERTH_DURATION || row_.type == BERTH_SIZE;
+      if (!counts) throw std::invalid_argument("option " + name_ + " can have no range");
+      const bool has_limits = row_.minimum != 0 || row_.maximum != 0;  // those of its own type
+      row_.minimum = has_limits ? std::max(minimum, row_.minimum) : minimum;
+      row_.maximum = has_limits ? std::min(maximum, row_.maximum) : maximum;
       return *this;
     }
 

@@ -187,7 +187,8 @@ class [[nodiscard]] WhenAll {
 
 // Runs tasks of one session at once, under every model: while one waits, the others go on. Done
 // when all are; gives a tuple of their results (std::monostate for void). If tasks throw, the first
-// of them in the order of the arguments is thrown, after all have ended.
+// of them in the order of the arguments is thrown, after all have ended: one that fails does not
+// end the others. Where one is to end the rest, let them look at a flag that both can see.
 //
 //     co_await berth::when_all(pump(connection, log), heartbeat(connection));
 template <class... Ts>

@@ -71,15 +71,16 @@ static void serve(void* handler, berth_connection* connection) {
   if (start_read(it) == BERTH_DONE) go_on(it);
 }
 
-static void* create(const berth_setting* settings, size_t count, size_t setting_size, char* error,
-                    size_t error_size) {
+static void* create(const berth_creation* creation) {
   echo* const handler = calloc(1, sizeof *handler);
   if (handler == NULL) return NULL;
-  for (size_t i = 0; i < count; ++i) {
-    const berth_setting* setting = (const berth_setting*)((const char*)settings + i * setting_size);
+  for (size_t i = 0; i < creation->count; ++i) {
+    const char* const at = (const char*)creation->settings + i * creation->setting_size;
+    const berth_setting* const setting = (const berth_setting*)at;
     if (strcmp(setting->name, "prefix") != 0) continue;
     if (setting->text.size >= sizeof handler->prefix) {
-      snprintf(error, error_size, "the prefix is longer than %zu bytes", sizeof handler->prefix);
+      snprintf(creation->error, creation->error_size, "the prefix is longer than %zu bytes",
+               sizeof handler->prefix);
       free(handler);
       return NULL;
     }

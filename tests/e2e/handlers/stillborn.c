@@ -13,9 +13,8 @@ __attribute__((constructor)) static void load(void) {
 #endif
 }
 
-static void* create(const berth_setting* settings, size_t count, size_t setting_size, char* error,
-                    size_t error_size) {
-  (void)settings, (void)count, (void)setting_size, (void)error, (void)error_size;
+static void* create(const berth_creation* creation) {
+  (void)creation;
 #if defined ABORT_IN_CREATE
   abort();
 #endif

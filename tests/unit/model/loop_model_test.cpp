@@ -50,8 +50,7 @@ struct Rig {
   LogFile log;
   ListenerSettings settings;
   Handler handler = script_handler(serve);
-  CrashNote crash_note;
-  SessionContext context{settings, handler, log.log, crash_note, {}};
+  SessionContext context{settings, handler, log.log, {}};
   EventLoop loop{std::make_unique<SelectDemultiplexer>()};
   std::uint64_t started = 0;
   int ended = 0, wanted = 0;

@@ -129,9 +129,9 @@ berth_plugin good_plugin() {
   plugin.abi_minor = BERTH_ABI_MINOR;
   plugin.size = sizeof(berth_plugin);
   plugin.option_size = sizeof(berth_option);
-  plugin.create = [](const berth_setting*, std::size_t, std::size_t, char*, std::size_t) -> void* {
-    return nullptr;
-  };
+  plugin.name = "good";
+  plugin.summary = "";
+  plugin.create = [](const berth_creation*) -> void* { return nullptr; };
   plugin.destroy = [](void*) {};
   plugin.serve = [](void*, berth_connection*) {};
   return plugin;
@@ -157,7 +157,7 @@ TEST_CASE("a table is served as long as nothing of it is older, newer or missing
   CHECK(said([](berth_plugin& p) { p.size = 79; }) ==
         "its table is 79 bytes long, too short for version 1.0 of the ABI");
   CHECK(said([](berth_plugin& p) { p.option_size = 71; }) != "fine");
-  const std::string lacks = "its table lacks create, destroy, serve or options";
+  const std::string lacks = "its table lacks name, summary, create, destroy, serve or options";
   CHECK(said([](berth_plugin& p) { p.create = nullptr; }) == lacks);
   CHECK(said([](berth_plugin& p) { p.destroy = nullptr; }) == lacks);
   CHECK(said([](berth_plugin& p) { p.serve = nullptr; }) == lacks);
@@ -169,9 +169,8 @@ TEST_CASE("a table is served as long as nothing of it is older, newer or missing
 TEST_CASE("a handler that refuses its settings is told in its words, or as having none") {
   berth_plugin plugin = good_plugin();
   CHECK(Handler::create(plugin, {}).error().message == "it gives no reason");
-  plugin.create = [](const berth_setting*, std::size_t, std::size_t, char* error,
-                     std::size_t size) -> void* {
-    std::memset(error, 'x', size);  // a plugin that forgets the zero
+  plugin.create = [](const berth_creation* creation) -> void* {
+    std::memset(creation->error, 'x', creation->error_size);  // a plugin that forgets the zero
     return nullptr;
   };
   CHECK(Handler::create(plugin, {}).error().message == std::string(511, 'x'));

@@ -3,9 +3,8 @@
 
 static int the_object;
 
-static void* create(const berth_setting* settings, size_t count, size_t setting_size, char* error,
-                    size_t error_size) {
-  (void)settings, (void)count, (void)setting_size, (void)error, (void)error_size;
+static void* create(const berth_creation* creation) {
+  (void)creation;
   return &the_object;
 }
 

@@ -63,6 +63,15 @@ AT(berth_setting, text, 32);
 AT(berth_setting, items, 48);
 AT(berth_setting, item_count, 56);
 
+SIZE(berth_creation, 48);
+AT(berth_creation, size, 0);
+AT(berth_creation, abi_minor, 4);
+AT(berth_creation, settings, 8);
+AT(berth_creation, count, 16);
+AT(berth_creation, setting_size, 24);
+AT(berth_creation, error, 32);
+AT(berth_creation, error_size, 40);
+
 SIZE(berth_plugin, 80);
 AT(berth_plugin, magic, 0);
 AT(berth_plugin, abi_major, 8);

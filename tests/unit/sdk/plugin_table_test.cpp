@@ -50,8 +50,14 @@ Created create(const berth_plugin& table, const char* word) {
   settings[0].known.type = BERTH_TEXT;
   if (word != nullptr) settings[0].known.text = {word, std::string_view(word).size()};
   std::array<char, 24> error{};
-  void* const object = table.create(&settings[0].known, word == nullptr ? 0 : 1, sizeof(Larger),
-                                    error.data(), error.size());
+  const berth_creation creation = {.size = sizeof(berth_creation),
+                                   .abi_minor = BERTH_ABI_MINOR,
+                                   .settings = &settings[0].known,
+                                   .count = word == nullptr ? 0U : 1U,
+                                   .setting_size = sizeof(Larger),
+                                   .error = error.data(),
+                                   .error_size = error.size()};
+  void* const object = table.create(&creation);
   return {object, error.data()};
 }
 

@@ -19,7 +19,6 @@
 
 #include "plugin/handler.hpp"
 #include "serve/blocking_connection.hpp"
-#include "serve/crash_note.hpp"
 #include "serve/loop_connection.hpp"
 #include "serve/pairs.hpp"
 #include "serve/script.hpp"
@@ -65,8 +64,9 @@ inline const berth_plugin& script_plugin() {
     table.size = sizeof(berth_plugin);
     table.option_size = sizeof(berth_option);
     table.name = "script";
-    table.create = [](const berth_setting* settings, std::size_t, std::size_t, char*,
-                      std::size_t) -> void* { return const_cast<char*>(settings->text.data); };
+    table.create = [](const berth_creation* creation) -> void* {
+      return const_cast<char*>(creation->settings->text.data);
+    };
     table.destroy = [](void*) {};
     table.serve = [](void* serve, berth_connection* connection) {
       (*static_cast<const Serve*>(serve))(connection);
@@ -188,13 +188,12 @@ class Session : private LoopConnection::Owner {
   Pair pair_;
   Fd order_;
   BufferPool buffers_;
-  CrashNote crash_note_;
   Handler handler_ = script_handler(serve_);
   EventLoop* loop_ = nullptr;
   bool over_ = false;
 
  public:
-  SessionContext context{settings, handler_, log.log, crash_note_, {}};
+  SessionContext context{settings, handler_, log.log, {}};
 
  private:
   std::mutex blocking_mutex_;  // guards that it is there
