@@ -16,7 +16,8 @@
 #include <string_view>
 #include <system_error>
 
-namespace berth::inline v1 {
+namespace berth {
+inline namespace v1 {
 
 // An operation could not be carried out: the other side is gone, it was silent for too long, or the
 // host stops. A handler need not catch it: the session then just ends, without a word of blame.
@@ -201,4 +202,5 @@ inline void detail::end_session(berth_connection* session, std::exception_ptr ex
   }
 }
 
-}  // namespace berth::inline v1
+}  // namespace v1
+}  // namespace berth

@@ -9,7 +9,8 @@
 #include <string>
 #include <string_view>
 
-namespace berth::inline v1 {
+namespace berth {
+inline namespace v1 {
 
 // A message was longer than the handler allows, or the stream ended in the middle of one.
 class BadFrame : public std::runtime_error {
@@ -115,4 +116,5 @@ class Exactly {
   Buffer& buffer_;
 };
 
-}  // namespace berth::inline v1
+}  // namespace v1
+}  // namespace berth

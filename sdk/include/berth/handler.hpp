@@ -48,7 +48,8 @@
 
 // The inline namespace keeps these names apart from the host's own in a program that holds both,
 // and from those of another version of the SDK.
-namespace berth::inline v1 {
+namespace berth {
+inline namespace v1 {
 
 // The time of day as ctime(3) prints it, without the line's end: "Sun Jun 18 19:37:54 2000".
 class Timestamp {
@@ -146,7 +147,8 @@ class Plugin {
 };
 
 }  // namespace detail
-}  // namespace berth::inline v1
+}  // namespace v1
+}  // namespace berth
 
 // Makes a class the handler of this shared object. Once, at namespace scope.
 #define BERTH_HANDLER(Handler)                                           \

@@ -20,7 +20,8 @@
 #include <utility>
 #include <vector>
 
-namespace berth::inline v1 {
+namespace berth {
+inline namespace v1 {
 
 // An option that counts bytes: `64KiB` in the config.
 struct Size {
@@ -300,4 +301,5 @@ class Description {
   std::deque<Option> options_;
 };
 
-}  // namespace berth::inline v1
+}  // namespace v1
+}  // namespace berth

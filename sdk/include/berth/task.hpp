@@ -15,7 +15,8 @@
 #include <utility>
 #include <variant>
 
-namespace berth::inline v1 {
+namespace berth {
+inline namespace v1 {
 
 template <class T = void>
 class Task;
@@ -196,4 +197,5 @@ detail::WhenAll<Ts...> when_all(Task<Ts>... tasks) {
   return detail::WhenAll<Ts...>(std::move(tasks)...);
 }
 
-}  // namespace berth::inline v1
+}  // namespace v1
+}  // namespace berth
