@@ -32,8 +32,9 @@ void LoopModel::moved(LoopConnection& connection) {
 }
 
 void LoopModel::over(LoopConnection& connection) {
-  log_ended(context_.sessions.log, connection.report(), context_.sessions.settings.handler);
-  connections_.erase(connection.place);
+  const SessionReport report = connection.report();
+  connections_.erase(connection.place);  // what the log says has ended is closed
+  log_ended(context_.sessions.log, report, context_.sessions.settings.handler);
   context_.on_session_end();
 }
 
