@@ -133,8 +133,12 @@ void WorkerProcess::on_silence() {
   const bool watched = state_ == WorkerState::starting || state_ == WorkerState::serving;
   if (!watched) return;
   // A supervisor that was itself stopped for a while (Ctrl-Z, a frozen container) has heard nothing
-  // either: then it has to listen first.
-  const bool was_away = loop_.now() - silent_at_ > kLate;
+  // either: what was said meanwhile lies here unread, since a stop interrupts epoll_wait(2), or, if
+  // the worker was stopped too, is yet to come.
+  const TimePoint silent_at = silent_at_;
+  on_report();
+  if (silent_at_ != silent_at) return;
+  const bool was_away = loop_.now() - silent_at > kLate;
   if (was_away) return expect_heartbeat(identity_.settings.heartbeat_timeout);
   const Duration limit =
       state_ == WorkerState::starting ? kStartLimit : identity_.settings.heartbeat_timeout;
