@@ -37,6 +37,13 @@ struct Faulty {
     if (word == "segv") touch_nothing();
     if (word == "abort") std::abort();
     if (word == "exit") std::exit(3);
+    if (word == "overflow") (void)descend(1);
+  }
+  // Deeper than any stack, in a way that no compiler makes a loop of.
+  static unsigned descend(unsigned depth) {
+    volatile unsigned char frame[4096];
+    frame[depth % sizeof frame] = 1;
+    return depth == 0 ? 0 : descend(depth + 1) + frame[0];
   }
   // A page that must not be touched, rather than a null pointer: sanitizers know nothing of it.
   static void touch_nothing() {

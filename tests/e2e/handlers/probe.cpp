@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <charconv>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -131,6 +132,8 @@ struct Probe {
         co_await read_exactly(connection, buffer, command.number);
       } else if (command.name == "tick") {
         co_await tick_while_reading(connection, lines, command.number);
+      } else if (command.name == "listen") {
+        co_await listen_beside_timer(connection, lines, pause);
       } else if (command.name == "bye") {
         co_await connection.write(pattern(command.number));
         co_return;  // with whatever the client has sent since unread
@@ -154,6 +157,8 @@ struct Probe {
     if (name == "system") return run_shell("exit 7");
     // It ends itself, unless it was started with the signal blocked or ignored.
     if (name == "terminate") return run_shell("kill -TERM $$; exit 7");
+    // As shell scripts do it that clean up behind themselves.
+    if (name == "terminate-group") return ::kill(0, SIGTERM) == 0 ? "sent" : "not sent";
     if (name == "log") {
       connection.log(berth::Level::info, "evil \x1b[31m\n2000-01-01 error %s %n \xff end");
       return "logged";
@@ -198,6 +203,25 @@ struct Probe {
       if (!line || *line == "enough") co_return;
       ++heard;
     }
+  }
+
+  // Reads lines to the end, whatever it is, while a timer ticks that the client knows nothing of.
+  static berth::Task<> listen_beside_timer(berth::Connection connection, berth::Lines& lines,
+                                           std::chrono::milliseconds pause) {
+    bool over = false;
+    co_await berth::when_all(listen_to_end(lines, over), tick_until(connection, pause, over));
+  }
+  static berth::Task<> listen_to_end(berth::Lines& lines, bool& over) {
+    struct Over {
+      bool& flag;
+      ~Over() { flag = true; }
+    } const when_done{over};
+    while (co_await lines.next()) {
+    }
+  }
+  static berth::Task<> tick_until(berth::Connection connection, std::chrono::milliseconds pause,
+                                  const bool& over) {
+    while (!over) co_await connection.sleep_for(pause);
   }
 
   // The commands that take time. Durations are in milliseconds.
