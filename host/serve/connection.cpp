@@ -54,6 +54,10 @@ int Connection::refuse(berth_operation& operation, int error) {
   return BERTH_DONE;
 }
 
+// A handler may take ETIMEDOUT for the end of its own `within` and try again: after a client was
+// given up for its silence it is told something else, or it would try for ever.
+int Connection::error_of_later_ones() const { return error_ == ETIMEDOUT ? ENOTCONN : error_; }
+
 int Connection::read(berth_operation& operation) {
   if (read_ != nullptr) return refuse(operation, EBUSY);
   take_back_buffer();
@@ -61,7 +65,7 @@ int Connection::read(berth_operation& operation) {
   if (operation.size < kOperationSize || operation.duration < 0) {
     return refuse(operation, EINVAL);
   }
-  if (error_ != 0) return refuse(operation, error_);
+  if (error_ != 0) return refuse(operation, error_of_later_ones());
   const bool ends_here = (operation.flags & BERTH_ENDS_ON_STOP) != 0 && context_.stop.draining();
   if (at_end_ || ends_here) {
     operation.flags |= BERTH_END;
@@ -81,7 +85,7 @@ int Connection::read(berth_operation& operation) {
 int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return refuse(operation, EBUSY);
   if (operation.size < kOperationSize) return refuse(operation, EINVAL);
-  if (error_ != 0) return refuse(operation, error_);
+  if (error_ != 0) return refuse(operation, error_of_later_ones());
   write_ = &operation;
   write_part_ = 0;
   write_offset_ = 0;

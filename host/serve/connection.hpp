@@ -82,6 +82,7 @@ class Connection : public berth_connection {
   enum class Sent { all, some, blocked, interrupted, failed };
 
   int refuse(berth_operation& operation, int error);
+  [[nodiscard]] int error_of_later_ones() const;
   Sent send_more(int flags);
   std::size_t gather(iovec* pieces, std::size_t room) const;
   void advance(std::size_t sent);

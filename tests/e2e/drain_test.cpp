@@ -63,11 +63,11 @@ TEST_CASE_TEMPLATE("a client that waits in the queue when the drain begins is se
   ::kill(worker, SIGSTOP);
   REQUIRE(wait_until([&] { return state_of(worker).state == 'T'; }));
   Client client(host.port());
-  client.send("stopping\n");
+  client.send("listener\n");
   host.send_signal(SIGTERM);
   host.log().wait_for("SIGTERM: draining");
   ::kill(worker, SIGCONT);
-  CHECK(client.read_line() == "yes");
+  CHECK(client.read_line() == "it");
   client.close();
   CHECK(host.wait_for_exit() == 0);
 }

@@ -153,7 +153,10 @@ TEST_CASE_TEMPLATE("five hundred clients are served at once", Model, EACH_MODEL)
   CHECK(host.log().count(" ended: ") == 0);
 }
 
+// Not under UndefinedBehaviorSanitizer: before it calls a virtual function it tries the object's
+// memory with a pipe(2), and takes the lack of descriptors for an object that is not there.
 TEST_CASE_TEMPLATE("without descriptors a worker rests and recovers", Model, EACH_MODEL) {
+  if (BERTH_SANITIZED) return;
   HostProcess host(one_listener(Model::name, "probe"));
   const auto at_rest = open_descriptors(host.worker());
   Client first(host.port());
