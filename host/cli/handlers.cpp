@@ -1,3 +1,5 @@
+#include <spdlog/fmt/fmt.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
@@ -33,9 +35,8 @@ std::string describe(const berth_plugin& plugin, const fs::path& file) {
     const std::string fallback =
         option.required != 0 ? "required" : std::string("default ") + option.default_value;
     const std::string limits = limits_of(option);
-    out += std::string("    ") + option.name + ": " + type_of(option) +
-           (limits.empty() ? "" : ", " + limits) + ", " + fallback + "\n        " + option.help +
-           "\n";
+    out += fmt::format("    {}: {}{}{}, {}\n        {}\n", option.name, type_of(option),
+                       limits.empty() ? "" : ", ", limits, fallback, option.help);
   }
   return out;
 }

@@ -13,12 +13,27 @@ namespace berth {
 struct OptionValue {
   enum class Kind { scalar, list, map, null };
 
+  // Defined below, where a pair of these is a whole type: clang insists.
+  OptionValue();
+  OptionValue(const OptionValue&);
+  OptionValue(OptionValue&&) noexcept;
+  OptionValue& operator=(const OptionValue&);
+  OptionValue& operator=(OptionValue&&) noexcept;
+  ~OptionValue();
+
   Kind kind = Kind::null;
   Position where;
   std::string scalar;
   std::vector<OptionValue> items;                           // kind list
   std::vector<std::pair<OptionValue, OptionValue>> fields;  // kind map: key (a scalar) and value
 };
+
+inline OptionValue::OptionValue() = default;
+inline OptionValue::OptionValue(const OptionValue&) = default;
+inline OptionValue::OptionValue(OptionValue&&) noexcept = default;
+inline OptionValue& OptionValue::operator=(const OptionValue&) = default;
+inline OptionValue& OptionValue::operator=(OptionValue&&) noexcept = default;
+inline OptionValue::~OptionValue() = default;
 
 // NAME: VALUE below a listener's `options:`.
 struct OptionSetting {
