@@ -24,6 +24,7 @@ TEST_CASE_TEMPLATE("open connections go on after SIGTERM and no new ones come", 
   CHECK(client.ask("sleep 50") == "slept");
   client.close();
   CHECK(host.wait_for_exit() == 0);
+  CHECK(host.log().wait_for_end());  // what it said last may still be on its way
   CHECK(host.log().count("session destroyed") == 1);
   CHECK(host.log().count("berth has stopped") == 1);
 }
