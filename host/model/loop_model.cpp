@@ -16,7 +16,7 @@ void LoopModel::start(AcceptedConnection accepted) {
   const std::uint64_t id = accepted.id;
   LoopConnection::Owner& owner = *this;
   LoopConnection& connection =
-      connections_.emplace_back(sessions, std::move(accepted), context_.loop, buffers_, owner);
+      connections_.emplace_back(sessions, std::move(accepted), context_.loop, owner);
   connection.place = std::prev(connections_.end());
   connection.last_active = context_.loop.now();
   if (connection.start()) return;  // it may be over already

@@ -26,7 +26,6 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   void for_each(Call call);
 
   ModelContext context_;
-  BufferPool buffers_;
   // The longest silent first: each that moves goes to the end, so that one timer, for the first,
   // serves the idle_timeout of all and costs nothing per message.
   std::list<LoopConnection> connections_;

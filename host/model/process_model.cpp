@@ -73,7 +73,7 @@ ProcessModel::ProcessModel(ModelContext context)
   ::sigemptyset(&no_signals_);
   // What a handler prints is out at once: a session ends with _exit(), or in a crash.
   (void)std::setvbuf(stdout, nullptr, _IONBF, 0);
-  buffers_.give_back(buffers_.take());
+  buffers_.take().reset();  // one that all sessions start with
 }
 
 ProcessModel::~ProcessModel() = default;

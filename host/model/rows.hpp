@@ -10,8 +10,10 @@ extern const ModelRow kForkModel;
 extern const ModelRow kSignalForkModel;
 extern const ModelRow kThreadModel;
 extern const ModelRow kSelectModel;
+extern const ModelRow kEpollModel;
+extern const ModelRow kIoUringModel;
 
-// For models whose sessions do not live in the worker's loop.
+// Also for models whose sessions do not live in the worker's loop.
 [[nodiscard]] std::unique_ptr<EventLoop> make_epoll_loop();
 
 }  // namespace berth

@@ -27,7 +27,7 @@ class SignalForkModel final : public ProcessModel {
   // A process, by its pidfd; readable when it has ended.
   struct Process final : Watcher {
     Process(SignalForkModel& owner, SlotIndex slot) : model(owner), index(slot) {}
-    void on_ready(bool, bool) override { model.on_end(*this); }
+    void on_ready() override { model.on_end(*this); }
 
     SignalForkModel& model;
     SlotIndex index;
@@ -56,8 +56,7 @@ bool SignalForkModel::watch_process(SlotIndex index, pid_t pid) {
     on_process_end(index, 0);  // it has served and gone already
     return true;
   }
-  return process->watch.start(context_.loop.demultiplexer(), process->pidfd.get(), *process,
-                              {.read = true});
+  return process->watch.start(context_.loop.demultiplexer(), process->pidfd.get(), *process);
 }
 
 void SignalForkModel::on_end(Process& process) {

@@ -7,8 +7,8 @@
 namespace berth {
 
 std::span<const ModelRow* const> model_table() {
-  static constexpr std::array kTable = {&kForkModel, &kSignalForkModel, &kThreadModel,
-                                        &kSelectModel};
+  static constexpr std::array kTable = {&kForkModel,   &kSignalForkModel, &kThreadModel,
+                                        &kSelectModel, &kEpollModel,      &kIoUringModel};
   return kTable;
 }
 

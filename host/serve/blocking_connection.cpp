@@ -40,22 +40,43 @@ void BlockingConnection::serve(TimerQueue& timers) {
 
 void BlockingConnection::interrupt() { (void)::shutdown(socket_.get(), SHUT_RDWR); }
 
+Received BlockingConnection::receive() {
+  Lent buffer = buffers_.take();
+  const ssize_t count = ::recv(socket_.get(), buffer.get(), BufferPool::kBufferSize, flags_);
+  if (count < 0) return {-errno, {}};
+  return {count, std::move(buffer)};
+}
+
+ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
+  ssize_t sent;
+  if (count == 1) {  // cheaper than sendmsg, and what most handlers do
+    sent = ::send(socket_.get(), pieces->iov_base, pieces->iov_len, flags_);
+  } else {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(pieces);
+    message.msg_iovlen = count;
+    sent = ::sendmsg(socket_.get(), &message, flags_);
+  }
+  return sent < 0 ? -errno : sent;
+}
+
 void BlockingConnection::wait_for_one(TimerQueue& timers) {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
   // makes the system call return.
   if (context_.stop.cancelled()) return break_off(ECANCELED);
   const bool alone = timers.next() == kNever && reading() != writing();
-  if (alone && writing()) return after_progress(carry_on_write(0));
-  if (alone && !read_ends_on_drain()) return after_progress(carry_on_read(0));
-  poll_for_first(timers);
+  if (!alone || read_ends_on_drain()) return poll_for_first(timers);
+  flags_ = 0;
+  after_call(writing() ? carry_on_write() : carry_on_read());
 }
 
-void BlockingConnection::after_progress(Progress progress) {
+void BlockingConnection::after_call(ssize_t result) {
+  flags_ = MSG_DONTWAIT;
   if (context_.stop.cancelled()) {
     if (!finished()) break_off(ECANCELED);
-  } else if (progress == Progress::blocked) {
+  } else if (result == kNotYet) {
     break_off(ETIMEDOUT);  // the socket's own timeout
-  } else if (progress == Progress::made) {
+  } else if (result != -EINTR) {
     silent_for_ = Duration::zero();
   }
 }
@@ -80,19 +101,25 @@ void BlockingConnection::poll_for_first(TimerQueue& timers) {
   const int ready = ::ppoll(polled.data(), polled.size(),
                             until(std::min(timers.next(), idle_end), storage), nullptr);
   if (context_.stop.cancelled()) return;
-  Progress progress = Progress::blocked;
-  if (ready > 0 && polled[0].revents != 0) {
-    if (writing()) progress = carry_on_write(MSG_DONTWAIT);
-    if (reading() && (polled[0].revents & ~POLLOUT) != 0) progress = carry_on_read(MSG_DONTWAIT);
-  }
+  const bool moved = ready > 0 && move_what_is_ready(polled[0].revents);
   const TimePoint now = Clock::now();
-  if (progress == Progress::made) {
+  if (moved) {
     silent_for_ = Duration::zero();
   } else if (events != 0) {
     silent_for_ += now - start;  // also over reads that end by a time of their own
   }
   timers.fire_due(now);
-  if (now >= idle_end && progress != Progress::made && !finished()) break_off(ETIMEDOUT);
+  if (now >= idle_end && !moved && !finished()) break_off(ETIMEDOUT);
+}
+
+// Whether any byte went in or out, or an operation came to its end.
+bool BlockingConnection::move_what_is_ready(short events) {
+  const auto over = [](ssize_t result) { return result != kNotYet && result != -EINTR; };
+  const std::uint64_t before = report().bytes_out;
+  bool moved = false;
+  if (events != 0 && writing()) moved = over(carry_on_write()) || report().bytes_out != before;
+  if ((events & ~POLLOUT) != 0 && reading()) moved = over(carry_on_read()) || moved;
+  return moved;
 }
 
 void BlockingConnection::linger() {
@@ -103,6 +130,16 @@ void BlockingConnection::linger() {
     timespec storage;
     (void)::ppoll(&polled, 1, until(end, storage), nullptr);
   }
+}
+
+// Reads and drops what the client still sends; true when it has closed, or can wait no longer.
+bool BlockingConnection::drop_input() {
+  for (int rounds = 0; rounds < 16; ++rounds) {
+    const ssize_t count = receive().result;
+    if (count == kNotYet || count == -EINTR) return false;
+    if (count <= 0) return true;
+  }
+  return false;
 }
 
 }  // namespace berth

@@ -5,14 +5,18 @@
 // The socket blocks, and its SO_RCVTIMEO and SO_SNDTIMEO are the listener's idle timeout.
 #pragma once
 
+#include <sys/socket.h>
+
 #include "serve/connection.hpp"
 
 namespace berth {
 
 class BlockingConnection final : public Connection {
  public:
-  // The timers are for this connection alone.
-  using Connection::Connection;
+  // The timers are for this connection alone, the buffers for this thread.
+  BlockingConnection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers,
+                     BufferPool& buffers)
+      : Connection(context, std::move(accepted), timers), buffers_(buffers) {}
 
   // Serves from the first byte to the last; returns when the session is over and its socket closed.
   // It ends early when context.stop is cancelled and interrupt() is called.
@@ -25,8 +29,15 @@ class BlockingConnection final : public Connection {
  private:
   void wait_for_one(TimerQueue& timers);
   void poll_for_first(TimerQueue& timers);
-  void after_progress(Progress progress);
+  [[nodiscard]] bool move_what_is_ready(short events);
+  void after_call(ssize_t result);
   void linger();
+  [[nodiscard]] bool drop_input();
+  Received receive() override;
+  ssize_t send(const iovec* pieces, std::size_t count) override;
+
+  BufferPool& buffers_;
+  int flags_ = MSG_DONTWAIT;  // for the next recv or send: or 0, where there is nothing else to do
 
   // How long the client has been waited for in poll(2) since it last moved.
   Duration silent_for_{0};

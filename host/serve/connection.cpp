@@ -6,7 +6,9 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <memory>
 #include <new>
+#include <utility>
 
 #include "net/socket.hpp"
 #include "plugin/handler.hpp"
@@ -18,27 +20,38 @@ namespace berth {
 class Connection::OperationTimer final : public Timer {
  public:
   OperationTimer(Connection& connection, berth_operation& operation)
-      : Timer(connection.timers_), connection_(connection), operation_(operation) {}
+      : Timer(connection.timers_),
+        connection_(connection),
+        operation_(operation),
+        next_(connection.operation_timers_) {
+    if (next_ != nullptr) next_->previous_ = this;
+    connection.operation_timers_ = this;
+  }
+  ~OperationTimer() override {
+    (previous_ != nullptr ? previous_->next_ : connection_.operation_timers_) = next_;
+    if (next_ != nullptr) next_->previous_ = previous_;
+  }
   void on_due() override { connection_.on_operation_timer(operation_); }
 
   berth_operation& operation() { return operation_; }
-  std::list<OperationTimer>::iterator self;
 
  private:
   Connection& connection_;
   berth_operation& operation_;
+  OperationTimer* previous_ = nullptr;  // of its connection's
+  OperationTimer* next_;
 };
 
-Connection::Connection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers,
-                       BufferPool& buffers)
+Connection::Connection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers)
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(accepted.socket)),
-      report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted},
       timers_(timers),
-      buffers_(buffers) {}
+      report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
 
-Connection::~Connection() { take_back_buffer(); }
+Connection::~Connection() {
+  while (operation_timers_ != nullptr) delete operation_timers_;
+}
 
 void Connection::begin() { context_.handler.serve(*this); }
 
@@ -49,7 +62,7 @@ SocketAddress Connection::local() const { return local_address(socket_.get()); }
 // What a plugin of version 1.0 gives; members that are appended later come with a larger size.
 constexpr std::size_t kOperationSize = offsetof(berth_operation, reserved) + sizeof(void*);
 
-int Connection::refuse(berth_operation& operation, int error) {
+int Connection::end_at_once(berth_operation& operation, int error) {
   operation.error = error;
   return BERTH_DONE;
 }
@@ -59,60 +72,67 @@ int Connection::refuse(berth_operation& operation, int error) {
 int Connection::error_of_later_ones() const { return error_ == ETIMEDOUT ? ENOTCONN : error_; }
 
 int Connection::read(berth_operation& operation) {
-  if (read_ != nullptr) return refuse(operation, EBUSY);
-  take_back_buffer();
+  if (read_ != nullptr) return end_at_once(operation, EBUSY);
+  lent_.reset();
   operation.flags &= static_cast<std::uint16_t>(~BERTH_END);
   if (operation.size < kOperationSize || operation.duration < 0) {
-    return refuse(operation, EINVAL);
+    return end_at_once(operation, EINVAL);
   }
-  if (error_ != 0) return refuse(operation, error_of_later_ones());
+  if (error_ != 0) return end_at_once(operation, error_of_later_ones());
   const bool ends_here = (operation.flags & BERTH_ENDS_ON_STOP) != 0 && context_.stop.draining();
   if (at_end_ || ends_here) {
     operation.flags |= BERTH_END;
-    return refuse(operation, 0);
+    return end_at_once(operation, 0);
   }
   operation.error = 0;
   operation.reserved = nullptr;
+  read_ = &operation;
   try {
+    if (may_read_at_once()) {
+      Received received = receive();
+      if (received.result != kNotYet && received.result != -EINTR) {
+        error_ = take(std::move(received));
+        read_ = nullptr;
+        return end_at_once(operation, error_);
+      }
+    }
     if (operation.duration > 0) arm_timer(operation);
   } catch (const std::bad_alloc&) {
-    return refuse(operation, ENOMEM);
+    read_ = nullptr;
+    return end_at_once(operation, ENOMEM);
   }
-  read_ = &operation;
   return BERTH_PENDING;
 }
 
 int Connection::write(berth_operation& operation) {
-  if (write_ != nullptr) return refuse(operation, EBUSY);
-  if (operation.size < kOperationSize) return refuse(operation, EINVAL);
-  if (error_ != 0) return refuse(operation, error_of_later_ones());
+  if (write_ != nullptr) return end_at_once(operation, EBUSY);
+  if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
+  if (error_ != 0) return end_at_once(operation, error_of_later_ones());
   write_ = &operation;
-  write_part_ = 0;
-  write_offset_ = 0;
+  written_ = 0;
   operation.error = 0;
-  const Sent sent = send_more(MSG_DONTWAIT);
-  const bool over = sent == Sent::all || sent == Sent::failed;
-  if (!over || !may_complete_at_once()) return BERTH_PENDING;
+  const ssize_t sent = send_more();
+  if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
   write_ = nullptr;
-  if (sent == Sent::failed) return refuse(operation, error_);
+  if (sent < 0) return end_at_once(operation, error_);
   return BERTH_DONE;
 }
 
 int Connection::sleep(berth_operation& operation) {
-  if (operation.size < kOperationSize) return refuse(operation, EINVAL);
+  if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
   // A client that has gone does not end a sleep, but a host that must stop now does.
-  if (error_ == ECANCELED) return refuse(operation, error_);
+  if (error_ == ECANCELED) return end_at_once(operation, error_);
   operation.error = 0;
   try {
     arm_timer(operation);
   } catch (const std::bad_alloc&) {
-    return refuse(operation, ENOMEM);
+    return end_at_once(operation, ENOMEM);
   }
   return BERTH_PENDING;
 }
 
 void Connection::finish(int outcome, std::string_view text) {
-  take_back_buffer();
+  lent_.reset();
   report_.error = error_;
   if (outcome == BERTH_FAILED) {
     report_.end = SessionEnd::failed;
@@ -136,36 +156,33 @@ void Connection::log(LogLevel level, std::string_view text) {
 
 // ---- Reading ----
 
-Connection::Progress Connection::carry_on_read(int flags) {
+// Fills in the pending read, which is not completed yet; the answer is its error.
+int Connection::take(Received received) {
+  if (received.result > 0) {
+    report_.bytes_in += static_cast<std::uint64_t>(received.result);
+    lent_ = std::move(received.bytes);
+    read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
+  } else if (received.result == 0 && !context_.stop.cancelled()) {
+    at_end_ = true;
+    read_->flags |= BERTH_END;
+  } else {  // the end of the stream may be the host's doing, when it has shut the socket down
+    return received.result == 0 ? ECANCELED : static_cast<int>(-received.result);
+  }
+  return 0;
+}
+
+ssize_t Connection::carry_on_read() {
+  Received received;
   try {
-    if (!lent_) lent_ = buffers_.take();
+    received = receive();
   } catch (const std::bad_alloc&) {
-    break_off(ENOMEM);
-    return Progress::made;
+    received.result = -ENOMEM;
   }
-  const ssize_t count = ::recv(socket_.get(), lent_.get(), BufferPool::kBufferSize, flags);
-  if (count > 0) {
-    report_.bytes_in += static_cast<std::uint64_t>(count);
-    read_->bytes.data = {lent_.get(), static_cast<std::size_t>(count)};
-    complete_read(0);
-    return Progress::made;
-  }
-  const int error = errno;
-  take_back_buffer();
-  if (count < 0) {
-    if (error == EAGAIN) return Progress::blocked;
-    if (error == EINTR) return Progress::interrupted;
-    break_off(error);
-    return Progress::made;
-  }
-  if (context_.stop.cancelled()) {  // it was the host that shut the socket down
-    break_off(ECANCELED);
-    return Progress::made;
-  }
-  at_end_ = true;
-  read_->flags |= BERTH_END;
-  complete_read(0);
-  return Progress::made;
+  const ssize_t result = received.result;
+  if (result == kNotYet || result == -EINTR) return result;
+  const int error = take(std::move(received));
+  error != 0 ? break_off(error) : complete_read(0);
+  return result;
 }
 
 bool Connection::read_ends_on_drain() const {
@@ -185,73 +202,53 @@ void Connection::complete_read(int error) {
   operation.complete(&operation);
 }
 
-void Connection::take_back_buffer() { buffers_.give_back(std::move(lent_)); }
-
 // ---- Writing ----
 
 std::size_t Connection::gather(iovec* pieces, std::size_t room) const {
   const auto& [parts, count] = write_->bytes.write;
   std::size_t used = 0;
-  std::size_t offset = write_offset_;
-  for (std::size_t part = write_part_; part < count && used < room; ++part, offset = 0) {
-    if (parts[part].size == offset) continue;
-    pieces[used++] = {const_cast<char*>(parts[part].data) + offset, parts[part].size - offset};
+  std::size_t done = written_;
+  for (std::size_t part = 0; part < count && used < room; ++part) {
+    const berth_bytes& bytes = parts[part];
+    if (bytes.size > done) {
+      pieces[used++] = {const_cast<char*>(bytes.data) + done, bytes.size - done};
+      done = 0;
+    } else {
+      done -= bytes.size;
+    }
   }
   return used;
 }
 
-void Connection::advance(std::size_t sent) {
-  const auto& [parts, count] = write_->bytes.write;
-  write_offset_ += sent;
-  while (write_part_ < count && write_offset_ >= parts[write_part_].size) {
-    write_offset_ -= parts[write_part_++].size;
-  }
-}
-
-Connection::Sent Connection::send_more(int flags) {
+// Sends what is left of the pending write, as far as it goes: 0 once nothing is, or what stopped
+// it.
+ssize_t Connection::send_more() {
   constexpr std::size_t kPieces = 64;  // well under IOV_MAX
   std::array<iovec, kPieces> pieces;
-  bool progress = false;
   for (;;) {
     const std::size_t count = gather(pieces.data(), kPieces);
-    if (count == 0) return Sent::all;
-    ssize_t sent;
-    if (count == 1) {  // cheaper than sendmsg, and what most handlers do
-      sent = ::send(socket_.get(), pieces[0].iov_base, pieces[0].iov_len, flags);
-    } else {
-      msghdr message{};
-      message.msg_iov = pieces.data();
-      message.msg_iovlen = count;
-      sent = ::sendmsg(socket_.get(), &message, flags);
-    }
-    if (sent < 0) {
-      if (errno == EAGAIN) return progress ? Sent::some : Sent::blocked;
-      if (errno == EINTR) return progress ? Sent::some : Sent::interrupted;
-      error_ = context_.stop.cancelled() ? ECANCELED : errno;
-      return Sent::failed;
-    }
-    progress = true;
-    report_.bytes_out += static_cast<std::uint64_t>(sent);
-    advance(static_cast<std::size_t>(sent));
+    if (count == 0) return 0;
+    const ssize_t sent = send(pieces.data(), count);
+    if (sent == kNotYet || sent == -EINTR) return sent;
+    count_sent(sent);
+    if (sent < 0) return sent;
   }
 }
 
-Connection::Progress Connection::carry_on_write(int flags) {
-  switch (send_more(flags)) {
-    case Sent::all:
-      complete_write(0);
-      break;
-    case Sent::some:
-      break;
-    case Sent::blocked:
-      return Progress::blocked;
-    case Sent::interrupted:
-      return Progress::interrupted;
-    case Sent::failed:
-      break_off(error_);
-      break;
+void Connection::count_sent(ssize_t result) {
+  if (result < 0) {
+    error_ = context_.stop.cancelled() ? ECANCELED : static_cast<int>(-result);
+    return;
   }
-  return Progress::made;
+  written_ += static_cast<std::size_t>(result);
+  report_.bytes_out += static_cast<std::uint64_t>(result);
+}
+
+ssize_t Connection::carry_on_write() {
+  const ssize_t sent = error_ != 0 ? -error_ : send_more();
+  if (sent == kNotYet || sent == -EINTR) return sent;
+  sent < 0 ? break_off(error_) : complete_write(0);
+  return sent;
 }
 
 void Connection::complete_write(int error) {
@@ -263,21 +260,13 @@ void Connection::complete_write(int error) {
 // ---- Time, and the end ----
 
 void Connection::arm_timer(berth_operation& operation) {
-  OperationTimer& timer = timers_of_operations_.emplace_back(*this, operation);
-  timer.self = std::prev(timers_of_operations_.end());
-  operation.reserved = &timer;
-  try {
-    timer.arm(after(Clock::now(), std::max(Duration::zero(), Duration(operation.duration))));
-  } catch (const std::bad_alloc&) {
-    drop_timer(operation);
-    throw;
-  }
+  auto timer = std::make_unique<OperationTimer>(*this, operation);
+  timer->arm(after(Clock::now(), std::max(Duration::zero(), Duration(operation.duration))));
+  operation.reserved = timer.release();
 }
 
 void Connection::drop_timer(berth_operation& operation) {
-  if (operation.reserved == nullptr) return;
-  auto* const timer = static_cast<OperationTimer*>(std::exchange(operation.reserved, nullptr));
-  timers_of_operations_.erase(timer->self);
+  delete static_cast<OperationTimer*>(std::exchange(operation.reserved, nullptr));
 }
 
 void Connection::on_operation_timer(berth_operation& operation) {
@@ -287,8 +276,8 @@ void Connection::on_operation_timer(berth_operation& operation) {
 }
 
 void Connection::cancel_sleeps(int error) {
-  while (!timers_of_operations_.empty()) {
-    berth_operation& operation = timers_of_operations_.front().operation();
+  while (operation_timers_ != nullptr) {
+    berth_operation& operation = operation_timers_->operation();
     drop_timer(operation);
     operation.error = error;
     operation.complete(&operation);
@@ -298,21 +287,14 @@ void Connection::cancel_sleeps(int error) {
 void Connection::break_off(int error) {
   error_ = error;
   if (reading()) complete_read(error);
-  if (writing()) complete_write(error);
+  if (writing()) {
+    cancel_send();
+    complete_write(error);
+  }
   // Completing these may have let tasks go on to a sleep, which is refused now.
   if (error == ECANCELED) cancel_sleeps(error);
 }
 
 void Connection::half_close() { (void)::shutdown(socket_.get(), SHUT_WR); }
-
-bool Connection::drop_input() {
-  std::array<char, 4096> buffer;
-  for (int rounds = 0; rounds < 16; ++rounds) {
-    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return true;
-    if (count < 0) return false;
-  }
-  return false;
-}
 
 }  // namespace berth

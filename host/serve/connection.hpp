@@ -9,11 +9,10 @@
 #include <berth/abi.h>
 #include <sys/uio.h>
 
-#include <list>
 #include <string_view>
 
-#include "serve/buffer_pool.hpp"
 #include "serve/session_context.hpp"
+#include "serve/stream.hpp"
 #include "serve/timers.hpp"
 
 namespace berth {
@@ -21,8 +20,7 @@ namespace berth {
 class Connection : public berth_connection {
  public:
   // What it borrows outlives it.
-  Connection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers,
-             BufferPool& buffers);
+  Connection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection();
@@ -46,29 +44,36 @@ class Connection : public berth_connection {
   // Half-closes, so that the client sees the end of the stream. Closing at once, with input unread,
   // would send a reset that destroys replies still on their way (man 7 tcp).
   void half_close();
-  // Reads and drops what the client still sends; true when it has closed, or can wait no longer.
-  [[nodiscard]] bool drop_input();
   // A handler that neither waits nor finished would be forgotten: it is ended as failed.
   void end_if_forgotten();
 
   [[nodiscard]] bool reading() const { return read_ != nullptr; }
   [[nodiscard]] bool writing() const { return write_ != nullptr; }
-  [[nodiscard]] bool sleeping() const { return !timers_of_operations_.empty(); }
+  [[nodiscard]] bool sleeping() const { return operation_timers_ != nullptr; }
   [[nodiscard]] bool read_ends_on_drain() const;
 
-  // Carries out the pending read or write as far as it goes, with these flags in the system call
-  // (MSG_DONTWAIT or 0), and completes it if it is over.
-  enum class Progress { made, blocked, interrupted };
-  Progress carry_on_read(int flags);
-  Progress carry_on_write(int flags);
+  // How bytes move, which is the subclass's. As Demultiplexer::receive and send; -EINTR may come
+  // too, and means the same as kNotYet.
+  virtual Received receive() = 0;
+  virtual ssize_t send(const iovec* pieces, std::size_t count) = 0;
+  // A write that has been pending is given up: from now on nothing uses its memory.
+  virtual void cancel_send() {}
+
+  // Carry out the pending read or write as far as it goes, and complete it if it is over. The
+  // answer is the last call's of receive() or send(): kNotYet, say.
+  ssize_t carry_on_read();
+  ssize_t carry_on_write();
+  // So many more bytes of the pending write are sent; or it has failed, where less than 0.
+  void count_sent(ssize_t result);
   // The drain has begun: ends a read that may end here.
   void end_read_on_drain();
   // Ends what is pending, and everything later, with this error. Sleeps end only when cancelled.
   void break_off(int error);
 
-  // Whether a write that could be carried out at once may also complete at once. An event loop says
-  // no after a while, so that one busy session does not hold up the others; it then calls
-  // complete_write() in its next turn.
+  // Whether a read may be tried at once, in the call that starts it: it may well be over then.
+  [[nodiscard]] virtual bool may_read_at_once() { return false; }
+  // Whether a write that was carried out at once may also complete at once; else the subclass calls
+  // carry_on_write() in a while.
   [[nodiscard]] virtual bool may_complete_at_once() { return true; }
   void complete_write(int error);
   // The time of a sleep, or of a read with a `duration`, has come: completes it.
@@ -79,28 +84,24 @@ class Connection : public berth_connection {
 
  private:
   class OperationTimer;
-  enum class Sent { all, some, blocked, interrupted, failed };
 
-  int refuse(berth_operation& operation, int error);
+  static int end_at_once(berth_operation& operation, int error);
   [[nodiscard]] int error_of_later_ones() const;
-  Sent send_more(int flags);
+  int take(Received received);
+  ssize_t send_more();
   std::size_t gather(iovec* pieces, std::size_t room) const;
-  void advance(std::size_t sent);
   void complete_read(int error);
   void arm_timer(berth_operation& operation);
   void drop_timer(berth_operation& operation);
   void cancel_sleeps(int error);
-  void take_back_buffer();
 
-  SessionReport report_;
   TimerQueue& timers_;
-  BufferPool& buffers_;
-  BufferPool::Buffer lent_;
+  SessionReport report_;
+  Lent lent_;
   berth_operation* read_ = nullptr;
   berth_operation* write_ = nullptr;
-  std::size_t write_part_ = 0;    // the first part of write_ that is not sent whole,
-  std::size_t write_offset_ = 0;  // and how much of it is
-  std::list<OperationTimer> timers_of_operations_;
+  std::size_t written_ = 0;  // bytes of write_ that are sent
+  OperationTimer* operation_timers_ = nullptr;
   int error_ = 0;        // what every later operation ends with
   bool at_end_ = false;  // the client has closed its side
 };

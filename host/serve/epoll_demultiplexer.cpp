@@ -23,30 +23,49 @@ EpollDemultiplexer::EpollDemultiplexer() : epoll_(::epoll_create1(EPOLL_CLOEXEC)
 
 int EpollDemultiplexer::end_of_range() const { return INT_MAX; }
 
-int EpollDemultiplexer::control(int action, int fd, Interest interest) {
+int EpollDemultiplexer::control(int action, int fd, std::uint32_t events) {
   epoll_event event{};
-  event.events = (interest.read ? EPOLLIN | EPOLLRDHUP : 0u) | (interest.write ? EPOLLOUT : 0u);
+  event.events = events;
   const std::uint64_t generation = slots_[static_cast<std::size_t>(fd)].generation;
   event.data.u64 = generation << 32 | static_cast<std::uint32_t>(fd);
   return ::epoll_ctl(epoll_.get(), action, fd, &event);
 }
 
-bool EpollDemultiplexer::add(int fd, Watcher& watcher, Interest interest) {
+bool EpollDemultiplexer::register_anew(int fd, void* who, bool is_stream, std::uint32_t events) {
   const auto index = static_cast<std::size_t>(fd);
   if (index >= slots_.size()) slots_.resize(index + 1);
-  ++slots_[index].generation;
-  if (control(EPOLL_CTL_ADD, fd, interest) < 0) return false;
-  slots_[index].watcher = &watcher;
+  Slot& slot = slots_[index];
+  ++slot.generation;
+  slot.is_stream = is_stream;
+  if (control(EPOLL_CTL_ADD, fd, events) < 0) return false;
+  slot.who = who;
   return true;
 }
 
-void EpollDemultiplexer::set_interest(int fd, Interest interest) {
-  (void)control(EPOLL_CTL_MOD, fd, interest);
+bool EpollDemultiplexer::add(int fd, Watcher& watcher) {
+  return register_anew(fd, &watcher, false, EPOLLIN);
 }
 
 void EpollDemultiplexer::remove(int fd) {
-  slots_[static_cast<std::size_t>(fd)].watcher = nullptr;
-  (void)control(EPOLL_CTL_DEL, fd, {});
+  slots_[static_cast<std::size_t>(fd)].who = nullptr;
+  (void)control(EPOLL_CTL_DEL, fd, 0);
+}
+
+void EpollDemultiplexer::set_active(int listening_fd, bool active) {
+  // Errors and hang-ups are reported whatever is asked for (man 2 epoll_ctl): by edge only, they do
+  // not keep the loop of an inactive listener awake.
+  (void)control(EPOLL_CTL_MOD, listening_fd, active ? EPOLLIN : EPOLLET);
+}
+
+bool EpollDemultiplexer::add(Stream& stream) {
+  stream.state = 0;
+  return register_anew(stream.socket(), &stream, true, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+// Closing the socket ends its registration, unless a process that a handler has forked still has a
+// copy; what is told of it then meets a slot without a stream, or of a later generation.
+void EpollDemultiplexer::remove(Stream& stream) {
+  slots_[static_cast<std::size_t>(stream.socket())].who = nullptr;
 }
 
 void EpollDemultiplexer::wait(Duration timeout) {
@@ -57,10 +76,15 @@ void EpollDemultiplexer::dispatch() {
   for (int i = 0; i < count_; ++i) {
     const epoll_event& event = events_[static_cast<std::size_t>(i)];
     const Slot& slot = slots_[static_cast<std::uint32_t>(event.data.u64)];
-    if (slot.watcher == nullptr || slot.generation != event.data.u64 >> 32) continue;
+    if (slot.who == nullptr || slot.generation != event.data.u64 >> 32) continue;
+    if (!slot.is_stream) {
+      static_cast<Watcher*>(slot.who)->on_ready();
+      continue;
+    }
     constexpr auto kBroken = EPOLLERR | EPOLLHUP;
-    slot.watcher->on_ready((event.events & (EPOLLIN | EPOLLRDHUP | kBroken)) != 0,
-                           (event.events & (EPOLLOUT | kBroken)) != 0);
+    const std::uint32_t told = event.events;
+    tell(*static_cast<Stream*>(slot.who), (told & (EPOLLIN | EPOLLRDHUP | kBroken)) != 0,
+         (told & (EPOLLOUT | kBroken)) != 0, (told & (EPOLLRDHUP | kBroken)) != 0);
   }
   count_ = 0;
 }

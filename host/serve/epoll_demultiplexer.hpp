@@ -1,6 +1,7 @@
-// epoll(7), level-triggered: what the supervisor waits with, and the workers whose sessions have
-// processes or threads of their own. Made in the process that uses it: an epoll inherited over a
-// fork reports the parent's descriptors.
+// epoll(7). Streams are registered once, edge-triggered, for all that there is to know of them, and
+// watched descriptors level-triggered. What an `epoll` worker waits with, the workers whose
+// sessions have processes or threads of their own, and the supervisor. Made in the process that
+// uses it: an epoll inherited over a fork reports the parent's descriptors.
 #pragma once
 
 #include <sys/epoll.h>
@@ -10,31 +11,35 @@
 #include <vector>
 
 #include "base/fd.hpp"
-#include "serve/demultiplexer.hpp"
+#include "serve/readiness_demultiplexer.hpp"
 
 namespace berth {
 
-class EpollDemultiplexer final : public Demultiplexer {
+class EpollDemultiplexer final : public ReadinessDemultiplexer {
  public:
   // Throws std::system_error where no epoll can be made.
   EpollDemultiplexer();
-  [[nodiscard]] bool add(int fd, Watcher& watcher, Interest interest) override;
-  void set_interest(int fd, Interest interest) override;
+  [[nodiscard]] bool add(int fd, Watcher& watcher) override;
   void remove(int fd) override;
+  void set_active(int listening_fd, bool active) override;
+  [[nodiscard]] bool add(Stream& stream) override;
+  void remove(Stream& stream) override;
   void wait(Duration timeout) override;
   void dispatch() override;
   [[nodiscard]] int end_of_range() const override;
 
  private:
-  // What a descriptor number stands for now. The generation tells events of a watch that has been
-  // removed from those of a later watch of the same number.
+  // What a descriptor number stands for now. The generation tells events of what has been removed
+  // from those of what has the same number later.
   struct Slot {
-    Watcher* watcher = nullptr;
+    void* who = nullptr;  // a Stream or a Watcher
     std::uint32_t generation = 0;
+    bool is_stream = false;
   };
-  [[nodiscard]] int control(int action, int fd, Interest interest);
+  [[nodiscard]] bool register_anew(int fd, void* who, bool is_stream, std::uint32_t events);
+  [[nodiscard]] int control(int action, int fd, std::uint32_t events);
 
-  static constexpr int kBatch = 128;
+  static constexpr int kBatch = 256;
 
   Fd epoll_;
   std::array<epoll_event, kBatch> events_{};  // what the last wait() reported

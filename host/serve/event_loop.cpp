@@ -50,7 +50,7 @@ void EventLoop::on_alarm() {
 }
 
 void CallWatcher::start(Demultiplexer& demultiplexer, int fd) {
-  if (watch_.start(demultiplexer, fd, *this, {.read = true})) return;
+  if (watch_.start(demultiplexer, fd, *this)) return;
   throw std::system_error(errno, std::generic_category(), "cannot watch a descriptor");
 }
 

@@ -16,7 +16,7 @@ namespace berth {
 class CallWatcher final : public Watcher {
  public:
   explicit CallWatcher(std::function<void()> call) : call_(std::move(call)) {}
-  void on_ready(bool, bool) override { call_(); }
+  void on_ready() override { call_(); }
   // Watches for input; throws std::system_error where that cannot be.
   void start(Demultiplexer& demultiplexer, int fd);
   void stop() { watch_.stop(); }

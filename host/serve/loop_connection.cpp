@@ -1,7 +1,5 @@
 #include "serve/loop_connection.hpp"
 
-#include <sys/socket.h>
-
 #include "serve/crash_note.hpp"
 
 namespace berth {
@@ -14,21 +12,26 @@ class LoopConnection::Later final : public Timer {
   void on_due() override { (connection_.*call)(); }
 
   void (LoopConnection::*call)() = nullptr;
+  TimePoint linger_end = kNever;
 
  private:
   LoopConnection& connection_;
 };
 
 LoopConnection::LoopConnection(SessionContext& context, AcceptedConnection accepted,
-                               EventLoop& loop, BufferPool& buffers, Owner& owner)
-    : Connection(context, std::move(accepted), loop.timers(), buffers),
+                               EventLoop& loop, Owner& owner)
+    : Connection(context, std::move(accepted), loop.timers()),
+      Stream(socket_.get()),
       loop_(loop),
       owner_(owner) {}
 
-LoopConnection::~LoopConnection() = default;
+LoopConnection::~LoopConnection() {
+  if (registered_) loop_.demultiplexer().remove(*this);
+}
 
 bool LoopConnection::start() {
-  if (!watch_.start(loop_.demultiplexer(), socket_.get(), *this, {})) return false;
+  registered_ = loop_.demultiplexer().add(*this);
+  if (!registered_) return false;
   run([this] { begin(); });
   return true;
 }
@@ -48,18 +51,32 @@ void LoopConnection::run(Work work, bool counts_as_move) {
 void LoopConnection::settle(bool moved) {
   end_if_forgotten();
   if (finished()) return must_linger() ? linger() : close();
-  watch_.set_interest({.read = reading(), .write = writing() && !yielded_});
   if (moved) owner_.moved(*this);
 }
 
-void LoopConnection::on_ready(bool readable, bool writable) {
-  if (lingering_) {
-    if (drop_input()) close();
-    return;
-  }
+void LoopConnection::on_input() {
+  if (lingering_) return drop_input();
+  if (reading() && !yielded_) run([this] { carry_on_read(); });
+}
+
+ssize_t LoopConnection::send(const iovec* pieces, std::size_t count) {
+  const ssize_t result = loop_.demultiplexer().send(*this, pieces, count);
+  sending_ = result == kNotYet;
+  return result;
+}
+
+void LoopConnection::cancel_send() {
+  if (sending_) loop_.demultiplexer().cancel_send(*this);
+  sending_ = false;
+}
+
+void LoopConnection::on_sent(ssize_t result) {
+  sending_ = false;
   run([&] {
-    if (writable && writing() && !yielded_) carry_on_write(MSG_DONTWAIT);
-    if (readable && reading()) carry_on_read(MSG_DONTWAIT);
+    count_sent(result);
+    carry_on_write();
+    // Room and input may have come as one event, and input is told of only once.
+    if (reading() && !yielded_) carry_on_read();
   });
 }
 
@@ -69,7 +86,6 @@ void LoopConnection::begin_drain() {
 
 void LoopConnection::end(int error) {
   if (finished()) return close();
-  yielded_ = false;
   run([&] { break_off(error); }, true);  // or a handler that lives on would be ended again at once
 }
 
@@ -77,25 +93,41 @@ void LoopConnection::on_operation_timer(berth_operation& operation) {
   run([&] { Connection::on_operation_timer(operation); });
 }
 
-bool LoopConnection::may_complete_at_once() {
+bool LoopConnection::may_go_on() {
   if (++burst_ < kBurst) return true;
-  yielded_ = true;
-  later(loop_.now(), &LoopConnection::finish_yielded_write);
+  if (!yielded_) {
+    yielded_ = true;
+    later(loop_.now(), &LoopConnection::go_on);
+  }
   return false;
 }
 
-void LoopConnection::finish_yielded_write() {
-  if (!yielded_) return;
+void LoopConnection::go_on() {
   yielded_ = false;
-  run([this] { carry_on_write(MSG_DONTWAIT); });
+  run([this] {
+    if (writing() && !sending_) carry_on_write();
+    if (reading() && !yielded_) carry_on_read();
+  });
 }
 
 void LoopConnection::linger() {
   half_close();
-  if (drop_input()) return close();
   lingering_ = true;
-  watch_.set_interest({.read = true});
   later(after(loop_.now(), kLingerTime), &LoopConnection::close);
+  later_->linger_end = later_->due();
+  drop_input();
+}
+
+// Reads and drops what the client still sends, until it has closed or can wait no longer.
+void LoopConnection::drop_input() {
+  for (int rounds = 0; rounds < 16; ++rounds) {
+    const ssize_t count = receive().result;
+    if (count == kNotYet) return;
+    if (count <= 0) return close();
+  }
+  // There may be more, of which nobody will tell.
+  if (loop_.now() < later_->linger_end) return later(loop_.now(), &LoopConnection::drop_input);
+  close();
 }
 
 void LoopConnection::close() { owner_.over(*this); }

@@ -1,7 +1,8 @@
-// A connection under an event loop: what is pending waits for readiness, while the loop serves
-// others. Lives in the worker, on its one thread; owned by the model.
+// A connection under an event loop: what is pending waits until the demultiplexer calls, while the
+// loop serves others. Lives in the worker, on its one thread; owned by the model.
 #pragma once
 
+#include <list>
 #include <memory>
 
 #include "serve/connection.hpp"
@@ -9,7 +10,7 @@
 
 namespace berth {
 
-class LoopConnection final : public Connection, private Watcher {
+class LoopConnection final : public Connection, private Stream {
  public:
   // What the connection tells its owner. Both calls are the last thing the connection does in a
   // call from outside; `over` may destroy it.
@@ -23,10 +24,11 @@ class LoopConnection final : public Connection, private Watcher {
   };
 
   LoopConnection(SessionContext& context, AcceptedConnection accepted, EventLoop& loop,
-                 BufferPool& buffers, Owner& owner);
+                 Owner& owner);
+  ~LoopConnection() override;
 
-  // Watches the socket and hands the connection to the handler. False, with errno set, where it
-  // cannot be watched; the connection is then good for nothing.
+  // Registers the socket and hands the connection to the handler. False, with errno set, where it
+  // cannot be registered; the connection is then good for nothing.
   [[nodiscard]] bool start();
   void begin_drain();
   // Ends what is pending with `error`.
@@ -38,35 +40,44 @@ class LoopConnection final : public Connection, private Watcher {
   std::list<LoopConnection>::iterator place;
   TimePoint last_active;
 
-  ~LoopConnection() override;
-
  private:
   // The handler runs only inside of these, so that every way in ends in settle().
   template <class Work>
   void run(Work work, bool counts_as_move = false);
   void settle(bool moved);
   void linger();
-  void on_ready(bool readable, bool writable) override;
-  [[nodiscard]] bool may_complete_at_once() override;
+  void drop_input();
+
+  void on_input() override;
+  void on_sent(ssize_t result) override;
+  Received receive() override { return loop_.demultiplexer().receive(*this); }
+  ssize_t send(const iovec* pieces, std::size_t count) override;
+  void cancel_send() override;
+  void on_operation_timer(berth_operation& operation) override;
+
+  // An event loop lets one busy session do so much in a call, and then the others have their turn.
+  [[nodiscard]] bool may_read_at_once() override { return may_go_on(); }
+  [[nodiscard]] bool may_complete_at_once() override { return may_go_on(); }
+  [[nodiscard]] bool may_go_on();
+  void go_on();
 
   class Later;
   void later(TimePoint when, void (LoopConnection::*call)());
-  void finish_yielded_write();
   void close();
-  void on_operation_timer(berth_operation& operation) override;
 
-  // Writes that one call from the loop completes without waiting.
-  static constexpr int kBurst = 64;
+  // Operations that one call from the loop starts without waiting.
+  static constexpr int kBurst = 128;
   // How long a client may take to close after the handler has.
   static constexpr Duration kLingerTime = std::chrono::seconds(2);
 
   EventLoop& loop_;
   Owner& owner_;
-  Watch watch_;
   std::unique_ptr<Later> later_;  // made when first needed
-  int burst_ = 0;
-  bool yielded_ = false;  // the pending write is done and completes in the next turn
+  std::uint16_t burst_ = 0;
+  bool yielded_ = false;  // the burst is used up: what is pending goes on in the next turn
+  bool sending_ = false;  // on_sent() will be called
   bool lingering_ = false;
+  bool registered_ = false;
 };
 
 }  // namespace berth

@@ -30,28 +30,43 @@ SelectDemultiplexer::SelectDemultiplexer() {
   FD_ZERO(&writable_);
 }
 
-bool SelectDemultiplexer::add(int fd, Watcher& watcher, Interest interest) {
+bool SelectDemultiplexer::take_place(int fd, Slot slot) {
   if (fd >= end_of_range()) {
     errno = EMFILE;
     return false;
   }
-  watchers_[static_cast<std::size_t>(fd)] = &watcher;
+  slots_[static_cast<std::size_t>(fd)] = slot;
   if (fd >= end_) end_ = fd + 1;
-  set_interest(fd, interest);
   return true;
 }
 
-void SelectDemultiplexer::set_interest(int fd, Interest interest) {
-  interest.read ? FD_SET(fd, &read_) : FD_CLR(fd, &read_);
-  interest.write ? FD_SET(fd, &write_) : FD_CLR(fd, &write_);
+bool SelectDemultiplexer::add(int fd, Watcher& watcher) {
+  if (!take_place(fd, {.watcher = &watcher})) return false;
+  FD_SET(fd, &read_);
+  return true;
+}
+
+bool SelectDemultiplexer::add(Stream& stream) {
+  stream.state = 0;
+  return take_place(stream.socket(), {.stream = &stream});
 }
 
 void SelectDemultiplexer::remove(int fd) {
-  set_interest(fd, {});
-  FD_CLR(fd, &readable_);
-  FD_CLR(fd, &writable_);
-  watchers_[static_cast<std::size_t>(fd)] = nullptr;
-  while (end_ > 0 && watchers_[static_cast<std::size_t>(end_ - 1)] == nullptr) --end_;
+  for (fd_set* set : {&read_, &write_, &readable_, &writable_}) FD_CLR(fd, set);
+  slots_[static_cast<std::size_t>(fd)] = {};
+  const auto is_free = [this](int place) {
+    const Slot& slot = slots_[static_cast<std::size_t>(place)];
+    return slot.watcher == nullptr && slot.stream == nullptr;
+  };
+  while (end_ > 0 && is_free(end_ - 1)) --end_;
+}
+
+void SelectDemultiplexer::set_active(int listening_fd, bool active) {
+  active ? FD_SET(listening_fd, &read_) : FD_CLR(listening_fd, &read_);
+}
+
+void SelectDemultiplexer::want_room(Stream& stream, bool wanted) {
+  wanted ? FD_SET(stream.socket(), &write_) : FD_CLR(stream.socket(), &write_);
 }
 
 void SelectDemultiplexer::wait(Duration timeout) {
@@ -73,15 +88,21 @@ void SelectDemultiplexer::dispatch() {
   const int words = (end_ + kWordBits - 1) / kWordBits;
   for (int index = 0; index < words; ++index) {
     Word both = word_of(readable_, index) | word_of(writable_, index);
-    for (; both != 0; both &= both - 1) {
-      const int fd = index * kWordBits + std::countr_zero(both);
-      // Looked up now, not before: an earlier call of this turn may have removed it, and the number
-      // may be another watcher's by now.
-      const bool readable = FD_ISSET(fd, &readable_), writable = FD_ISSET(fd, &writable_);
-      if (!readable && !writable) continue;
-      watchers_[static_cast<std::size_t>(fd)]->on_ready(readable, writable);
-    }
+    for (; both != 0; both &= both - 1) tell(index * kWordBits + std::countr_zero(both));
   }
+}
+
+void SelectDemultiplexer::tell(int fd) {
+  // Looked up now, not before: an earlier call of this turn may have removed it, and the number may
+  // be another's by now.
+  const bool readable = FD_ISSET(fd, &readable_), writable = FD_ISSET(fd, &writable_);
+  if (!readable && !writable) return;
+  const Slot slot = slots_[static_cast<std::size_t>(fd)];
+  if (slot.watcher != nullptr) return slot.watcher->on_ready();
+  // Told once; whoever waits for more says so, and a stream that does not read costs no turn.
+  if (readable) FD_CLR(fd, &read_);
+  if (writable) FD_CLR(fd, &write_);
+  ReadinessDemultiplexer::tell(*slot.stream, readable, writable, false);
 }
 
 }  // namespace berth

@@ -6,27 +6,39 @@
 
 #include <array>
 
-#include "serve/demultiplexer.hpp"
+#include "serve/readiness_demultiplexer.hpp"
 
 namespace berth {
 
-class SelectDemultiplexer final : public Demultiplexer {
+class SelectDemultiplexer final : public ReadinessDemultiplexer {
  public:
   SelectDemultiplexer();
-  [[nodiscard]] bool add(int fd, Watcher& watcher, Interest interest) override;
-  void set_interest(int fd, Interest interest) override;
+  [[nodiscard]] bool add(int fd, Watcher& watcher) override;
   void remove(int fd) override;
+  void set_active(int listening_fd, bool active) override;
+  [[nodiscard]] bool add(Stream& stream) override;
+  void remove(Stream& stream) override { remove(stream.socket()); }
   void wait(Duration timeout) override;
   void dispatch() override;
   [[nodiscard]] int end_of_range() const override { return FD_SETSIZE; }
 
  private:
+  // Whom a descriptor concerns: one of the two, or nobody.
+  struct Slot {
+    Watcher* watcher = nullptr;
+    Stream* stream = nullptr;
+  };
+  void want_input(Stream& stream) override { FD_SET(stream.socket(), &read_); }
+  void want_room(Stream& stream, bool wanted) override;
+  [[nodiscard]] bool take_place(int fd, Slot slot);
+  void tell(int fd);
+
   fd_set read_;
   fd_set write_;
   fd_set readable_;  // what the last wait() reported
   fd_set writable_;
   int end_ = 0;  // one past the highest descriptor that was watched
-  std::array<Watcher*, FD_SETSIZE> watchers_{};
+  std::array<Slot, FD_SETSIZE> slots_{};
 };
 
 }  // namespace berth

@@ -30,12 +30,25 @@ struct Select {
   static constexpr std::size_t descriptors_per_session = 1;
 };
 
+struct Epoll {
+  static constexpr const char* name = "epoll";
+  static constexpr bool own_process = false;
+  static constexpr std::size_t descriptors_per_session = 1;
+};
+struct IoUring {
+  static constexpr const char* name = "io_uring";
+  static constexpr bool own_process = false;
+  static constexpr std::size_t descriptors_per_session = 1;
+};
+
 }  // namespace e2e
 
 TYPE_TO_STRING_AS("fork", e2e::Fork);
 TYPE_TO_STRING_AS("signal-fork", e2e::SignalFork);
 TYPE_TO_STRING_AS("thread", e2e::Thread);
 TYPE_TO_STRING_AS("select", e2e::Select);
+TYPE_TO_STRING_AS("epoll", e2e::Epoll);
+TYPE_TO_STRING_AS("io_uring", e2e::IoUring);
 
 // TEST_CASE_TEMPLATE("a sentence that can be false", Model, EACH_MODEL)
-#define EACH_MODEL e2e::Fork, e2e::SignalFork, e2e::Thread, e2e::Select
+#define EACH_MODEL e2e::Fork, e2e::SignalFork, e2e::Thread, e2e::Select, e2e::Epoll, e2e::IoUring

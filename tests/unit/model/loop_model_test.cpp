@@ -37,7 +37,6 @@ struct Rig {
                                  }});
     }
     Pair pair = unix_pair();
-    set_non_blocking(pair.served);
     model->start({.socket = std::move(pair.served), .peer = {}, .id = ++started, .accepted = {}});
     return std::move(pair.client);
   }

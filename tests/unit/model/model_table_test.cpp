@@ -22,7 +22,7 @@ TEST_CASE("the table holds each model once, by its name, with something to say f
     CHECK((row->make != nullptr));
     CHECK_FALSE(row->objection({}));
   }
-  for (const char* const name : {"fork", "signal-fork", "thread", "select"}) {
+  for (const char* const name : {"fork", "signal-fork", "thread", "select", "epoll", "io_uring"}) {
     CHECK(names.count(name) == 1);
   }
 }

@@ -47,10 +47,6 @@ inline Pair tcp_pair() {
   return pair;
 }
 
-inline void set_non_blocking(const Fd& socket) {
-  REQUIRE(::fcntl(socket.get(), F_SETFL, O_NONBLOCK) == 0);
-}
-
 // Blocking, whole, and without a signal. False where the other side is gone.
 inline bool send_all(const Fd& to, std::string_view bytes) {
   while (!bytes.empty()) {

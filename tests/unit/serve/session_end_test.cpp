@@ -18,7 +18,7 @@ constexpr std::chrono::nanoseconds kLong = 1h;  // longer than any test
 TEST_CASE("a handler that neither waits nor finishes is ended as failed") {
   for (const bool late : {false, true}) {
     CAPTURE(late);
-    for (const Under under : {Under::blocking, Under::loop}) {
+    for (const Under under : each_way()) {
       Session session(under, [late](berth_connection* c) -> Script {
         if (!late) co_return;
         ReadOp read(c);
@@ -199,7 +199,7 @@ TEST_CASE("a cancel ends everything that is pending, sleeps too, and all that fo
 
 TEST_CASE("a cancel ends a read, a write or a sleep that is pending alone") {
   for (const char* const what : {"read", "write", "sleep"}) {
-    for (const Under under : {Under::blocking, Under::loop}) {
+    for (const Under under : each_way()) {
       CAPTURE(what);
       Tally tally;
       tally.running = 1;

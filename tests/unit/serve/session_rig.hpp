@@ -16,13 +16,14 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "plugin/handler.hpp"
 #include "serve/blocking_connection.hpp"
 #include "serve/loop_connection.hpp"
+#include "serve/loops.hpp"
 #include "serve/pairs.hpp"
 #include "serve/script.hpp"
-#include "serve/select_demultiplexer.hpp"
 
 namespace berth::testing {
 
@@ -87,7 +88,9 @@ inline Handler script_handler(const Serve& serve) {
 
 class Session : private LoopConnection::Owner {
  public:
-  enum class Under { blocking, loop };
+  // How it is served: with blocking system calls, or in a loop made by this.
+  using Under = std::unique_ptr<Demultiplexer> (*)();
+  static constexpr Under kBlocking = nullptr;
 
   Session(Under under, Serve serve, Pair pair = unix_pair())
       : under_(under), serve_(std::move(serve)), pair_(std::move(pair)) {
@@ -105,14 +108,14 @@ class Session : private LoopConnection::Owner {
       client(pair_.client);
       if (close_client) pair_.client.reset();
     });
-    under_ == Under::blocking ? serve_blocking() : serve_in_loop();
+    blocks() ? serve_blocking() : serve_in_loop();
     thread.join();
     return report;
   }
   // Orders, for the client's thread to give.
-  void drain() { under_ == Under::blocking ? context.stop.drain() : give_order(kDrain); }
+  void drain() { blocks() ? context.stop.drain() : give_order(kDrain); }
   void cancel() {
-    if (under_ == Under::loop) return give_order(kCancel);
+    if (!blocks()) return give_order(kCancel);
     // As the thread model does it: a session that the event has ended already must not be touched.
     context.stop.cancel();
     const std::scoped_lock lock(blocking_mutex_);
@@ -128,6 +131,8 @@ class Session : private LoopConnection::Owner {
  private:
   static constexpr eventfd_t kDrain = 1, kCancel = 1000;
   void give_order(eventfd_t which) { (void)::eventfd_write(order_.get(), which); }
+
+  [[nodiscard]] bool blocks() const { return under_ == kBlocking; }
 
   AcceptedConnection accepted() {
     return {.socket = std::move(pair_.served), .peer = {}, .id = 17, .accepted = Clock::now()};
@@ -155,15 +160,14 @@ class Session : private LoopConnection::Owner {
   }
 
   void serve_in_loop() {
-    set_non_blocking(pair_.served);
-    EventLoop loop(std::make_unique<SelectDemultiplexer>());
+    EventLoop loop(under_());
     loop_ = &loop;
     CallWatcher orders([this] { on_order(); });
     orders.start(loop.demultiplexer(), order_.get());
     CallTimer idle(loop.timers(), [this] { looped_->end(ETIMEDOUT); });
     if (settings.idle_timeout != kUnlimited) idle.arm(after(Clock::now(), settings.idle_timeout));
     LoopConnection::Owner& owner = *this;
-    looped_.emplace(context, accepted(), loop, buffers_, owner);
+    looped_.emplace(context, accepted(), loop, owner);
     over_ = false;
     in_loop(loop);
     REQUIRE(looped_->start());
@@ -201,10 +205,16 @@ class Session : private LoopConnection::Owner {
   std::optional<LoopConnection> looped_;
 };
 
+inline std::vector<Session::Under> each_way() {
+  std::vector<Session::Under> ways = each_loop();
+  ways.push_back(Session::kBlocking);
+  return ways;
+}
+
 // Runs a case under each way of serving.
 inline void under_each(void (*check)(Session::Under)) {
-  SUBCASE("blocking") { check(Session::Under::blocking); }
-  SUBCASE("in a loop") { check(Session::Under::loop); }
+  SUBCASE("blocking") { check(Session::kBlocking); }
+  in_each_loop(check);
 }
 
 inline Script echo(berth_connection* c) {

@@ -82,14 +82,14 @@ TEST_CASE("a client that does not read for the idle timeout is given up too") {
 }
 
 TEST_CASE("a sleep is as long as it says and does not count as the client's silence") {
-  for (const Under under : {Under::blocking, Under::loop}) {
+  for (const Under under : each_way()) {
     Session session(under, [&](berth_connection* c) -> Script {
       SleepOp sleep(c, 5ms);
       co_await sleep;
       CHECK(sleep.error == 0);
       finish(c);
     });
-    if (under == Under::blocking) session.settings.idle_timeout = 1ms;
+    if (under == Session::kBlocking) session.settings.idle_timeout = 1ms;
     const TimePoint start = Clock::now();
     CHECK(session.run([](const Fd& client) { (void)receive_until_end(client); }).end ==
           SessionEnd::handler);
@@ -98,26 +98,28 @@ TEST_CASE("a sleep is as long as it says and does not count as the client's sile
 }
 
 TEST_CASE("a session that writes without end holds up no one else in its loop") {
-  bool stopped = false;
-  long writes = 0;
-  Session session(Under::loop, [&](berth_connection* c) -> Script {
-    while (!stopped) {
-      WriteOp write(c, "");  // never waits for the client
-      co_await write;
-      ++writes;
-    }
-    finish(c);
-  });
-  std::optional<CallTimer> timer;
-  session.in_loop = [&](EventLoop& loop) {
-    timer.emplace(loop.timers(), [&] {
-      stopped = true;
-      timer.reset();
+  in_each_loop([](Under under) {
+    bool stopped = false;
+    long writes = 0;
+    Session session(under, [&](berth_connection* c) -> Script {
+      while (!stopped) {
+        WriteOp write(c, "");  // never waits for the client
+        co_await write;
+        ++writes;
+      }
+      finish(c);
     });
-    timer->arm(Clock::now() + 1ms);
-  };
-  CHECK(session.run([](const Fd&) {}).end == SessionEnd::handler);
-  CHECK(writes > 64);
+    std::optional<CallTimer> timer;
+    session.in_loop = [&](EventLoop& loop) {
+      timer.emplace(loop.timers(), [&] {
+        stopped = true;
+        timer.reset();
+      });
+      timer->arm(Clock::now() + 1ms);
+    };
+    CHECK(session.run([](const Fd&) {}).end == SessionEnd::handler);
+    CHECK(writes > 64);
+  });
 }
 
 TEST_CASE("a write that gave way to others has its bytes sent once") {

@@ -1,0 +1,25 @@
+// `io_uring`: one process, one thread, io_uring(7).
+#include "model/loop_model.hpp"
+#include "model/rows.hpp"
+#include "serve/io_uring_demultiplexer.hpp"
+
+namespace berth {
+
+const ModelRow kIoUringModel = {
+    .name = "io_uring",
+    .summary = "one thread serves all connections; the kernel receives and sends for it",
+    .isolates = "nothing: a crash ends all connections of the worker",
+    .shares = "memory and the handler's state, without locks",
+    .costs = "about 0.5 KiB a connection, and 4 MiB a worker; the fewest system calls",
+    .choose = "as epoll, for the last of its speed, where the kernel allows it (Linux 6.0)",
+    .blocking_sockets = true,
+    .descriptors_per_connection = 1,
+    .make_loop =
+        [] { return std::make_unique<EventLoop>(std::make_unique<IoUringDemultiplexer>()); },
+    .make = [](ModelContext context) -> std::unique_ptr<Model> {
+      return std::make_unique<LoopModel>(std::move(context));
+    },
+    .objection = [](const ListenerSettings&) { return objection_to_io_uring(); },
+};
+
+}  // namespace berth

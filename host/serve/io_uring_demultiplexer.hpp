@@ -1,0 +1,102 @@
+// io_uring(7), through liburing: the kernel accepts, receives and sends by itself and tells what it
+// has done. Requests are collected and submitted together, by the system call that waits.
+//
+// A connection is accepted, and what comes in on a stream received, by one request that serves many
+// times. Made in the process and on the thread that uses it. Sockets are left to block: a request
+// on a non-blocking one would not wait.
+#pragma once
+
+#include <liburing.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "serve/demultiplexer.hpp"
+#include "serve/provided_buffers.hpp"
+
+namespace berth {
+
+class IoUringDemultiplexer final : public Demultiplexer {
+ public:
+  // Throws std::system_error where the kernel refuses.
+  IoUringDemultiplexer();
+  ~IoUringDemultiplexer() override;
+
+  [[nodiscard]] bool add(int fd, Watcher& watcher) override;
+  void remove(int fd) override;
+  [[nodiscard]] bool add_listening(int fd, AcceptWatcher& watcher) override;
+  void set_active(int listening_fd, bool active) override;
+  void remove_listening(int fd) override;
+  [[nodiscard]] bool add(Stream& stream) override;
+  void remove(Stream& stream) override;
+  [[nodiscard]] Received receive(Stream& stream) override;
+  [[nodiscard]] ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) override;
+  void cancel_send(Stream& stream) override;
+  void wait(Duration timeout) override;
+  void dispatch() override;
+  [[nodiscard]] int end_of_range() const override;
+
+ private:
+  // What a request is for; part of what its completions carry.
+  enum class Kind : std::uint8_t { none, watch, accept, receive, send };
+
+  // What a descriptor number stands for now. The generation tells completions for what has been
+  // removed from those for what has the same number later.
+  struct Slot {
+    void* who = nullptr;  // a Watcher, an AcceptWatcher or a Stream
+    std::uint32_t generation = 0;
+    bool armed = false;      // a poll, an accept or a receive is under way
+    bool disarming = false;  // and has been told to end
+    bool active = false;     // accepting
+    bool sending = false;    // a send is under way
+    // What has come in while nobody asked for it.
+    std::unique_ptr<std::deque<Received>> unread;
+  };
+  // A gathered send as sendmsg(2) takes it; the kernel copies it when it is submitted.
+  struct Gathered {
+    msghdr message{};
+    std::unique_ptr<iovec[]> pieces;
+  };
+  using Completion = io_uring_cqe;
+
+  [[nodiscard]] Slot& slot_of(int fd) { return slots_[static_cast<std::size_t>(fd)]; }
+  [[nodiscard]] bool occupy(int fd, void* who);
+  void vacate(int fd, Kind armed_for);
+  [[nodiscard]] std::uint64_t tag(Kind kind, int fd);
+  [[nodiscard]] io_uring_sqe& request();
+  void submit();
+  void arm(Kind kind, int fd);
+  void disarm(Kind kind, int fd);
+
+  void tell(const Completion& completion);
+  void on_watch(int fd);
+  void on_accept(int fd, const Completion& completion);
+  void on_receive(int fd, const Completion& completion);
+  void on_send(int fd, const Completion& completion);
+  [[nodiscard]] Received received(const Completion& completion);
+  void keep_unread(int fd, Received what);
+
+  struct Ring {
+    Ring();
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+    ~Ring() { io_uring_queue_exit(&ring); }
+    io_uring ring{};
+  };
+
+  Ring ring_;
+  ProvidedBuffers buffers_;
+  std::vector<Slot> slots_;         // by descriptor
+  std::vector<Gathered> gathered_;  // since the last submission
+  int arrived_on_ = -1;             // the stream that is being called about
+  Received arrived_;                // this, unless it has taken it
+};
+
+// Why io_uring cannot be used on this machine, with the remedy; nothing if it can.
+[[nodiscard]] std::optional<std::string> objection_to_io_uring();
+
+}  // namespace berth

@@ -1,0 +1,64 @@
+#include "serve/readiness_demultiplexer.hpp"
+
+#include <sys/socket.h>
+
+namespace berth {
+
+Received ReadinessDemultiplexer::receive(Stream& stream) {
+  if ((stream.state & kReadable) == 0) {
+    want_input(stream);
+    return {};
+  }
+  Lent buffer = buffers_.take();
+  ssize_t count;
+  do count = ::recv(stream.socket(), buffer.get(), BufferPool::kBufferSize, MSG_DONTWAIT);
+  while (count < 0 && errno == EINTR);
+  if (count < 0) {
+    const int error = errno;
+    if (error != EAGAIN) return {-error, {}};
+    stream.state &= ~kReadable;
+    want_input(stream);
+    return {};
+  }
+  const bool emptied = static_cast<std::size_t>(count) < BufferPool::kBufferSize;
+  if (emptied && (stream.state & kClosed) == 0) stream.state &= ~kReadable;
+  return {count, std::move(buffer)};
+}
+
+ssize_t ReadinessDemultiplexer::send(Stream& stream, const iovec* pieces, std::size_t count) {
+  for (;;) {
+    ssize_t sent;
+    if (count == 1) {  // cheaper than sendmsg, and what most handlers do
+      sent = ::send(stream.socket(), pieces->iov_base, pieces->iov_len, MSG_DONTWAIT);
+    } else {
+      msghdr message{};
+      message.msg_iov = const_cast<iovec*>(pieces);
+      message.msg_iovlen = count;
+      sent = ::sendmsg(stream.socket(), &message, MSG_DONTWAIT);
+    }
+    if (sent >= 0) return sent;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return -errno;
+    stream.state |= kBlocked;
+    want_room(stream, true);
+    return kNotYet;
+  }
+}
+
+void ReadinessDemultiplexer::cancel_send(Stream& stream) {
+  if ((stream.state & kBlocked) == 0) return;
+  stream.state &= ~kBlocked;
+  want_room(stream, false);
+}
+
+void ReadinessDemultiplexer::tell(Stream& stream, bool readable, bool writable, bool closed) {
+  if (closed) stream.state |= kClosed;
+  if (readable) stream.state |= kReadable;
+  if (writable && (stream.state & kBlocked) != 0) {
+    stream.state &= ~kBlocked;
+    return stream.on_sent(0);
+  }
+  if (readable) stream.on_input();
+}
+
+}  // namespace berth

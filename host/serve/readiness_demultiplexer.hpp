@@ -1,0 +1,42 @@
+// What select and epoll have in common: the kernel tells which descriptors are ready, and streams
+// are carried out with recv(2) and send(2), each tried at once where it may go on.
+#pragma once
+
+#include "serve/demultiplexer.hpp"
+
+namespace berth {
+
+class ReadinessDemultiplexer : public Demultiplexer {
+ public:
+  [[nodiscard]] bool add_listening(int fd, AcceptWatcher& watcher) final {
+    return add(fd, watcher);
+  }
+  void remove_listening(int fd) final { remove(fd); }
+  using Demultiplexer::add;
+  using Demultiplexer::remove;
+
+  [[nodiscard]] Received receive(Stream& stream) final;
+  [[nodiscard]] ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) final;
+  void cancel_send(Stream& stream) final;
+
+ protected:
+  // Stream::state, as bits. A read that fills less than its buffer has emptied the socket, so that
+  // no second one is needed to know it; only where the peer has closed the end is still to be read.
+  enum : std::uint32_t {
+    kReadable = 1,  // input may lie there
+    kClosed = 2,    // the peer has closed: what is read may be followed by the end
+    kBlocked = 4,   // a send waits for room
+  };
+
+  // To be called with what the kernel tells of a stream; calls it. The stream may be gone then.
+  static void tell(Stream& stream, bool readable, bool writable, bool closed);
+
+  // The stream waits for input or for room from now on, or does not wait for room any more.
+  virtual void want_input(Stream&) {}
+  virtual void want_room(Stream&, bool) {}
+
+ private:
+  BufferPool buffers_;
+};
+
+}  // namespace berth
