@@ -64,22 +64,13 @@ Result<Fd> listen_on(const SocketAddress& address, int backlog) {
   return socket;
 }
 
-namespace {
-
-using GetAddress = int (*)(int socket, sockaddr* address, socklen_t* length);
-
-SocketAddress address_of(int socket, GetAddress get) {
+SocketAddress local_address(int socket) {
   sockaddr_in6 address{};
   socklen_t length = sizeof address;
   auto* any = reinterpret_cast<sockaddr*>(&address);
-  if (get(socket, any, &length) != 0) return {};
+  if (getsockname(socket, any, &length) != 0) return {};
   return {any, length};
 }
-
-}  // namespace
-
-SocketAddress local_address(int socket) { return address_of(socket, getsockname); }
-SocketAddress peer_address(int socket) { return address_of(socket, getpeername); }
 
 int longest_backlog() {
   int longest = 0;

@@ -14,8 +14,6 @@ namespace berth {
 
 // Where a bound socket really listens (port 0 replaced by the port it got).
 [[nodiscard]] SocketAddress local_address(int socket);
-// The other end of a connected socket; no address where the connection is lost already.
-[[nodiscard]] SocketAddress peer_address(int socket);
 
 // The kernel's upper bound for a backlog (net.core.somaxconn); it cuts longer ones silently.
 [[nodiscard]] int longest_backlog();

@@ -6,9 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
-#include <utility>
-
-#include "net/socket.hpp"
 
 namespace berth {
 
@@ -44,37 +41,21 @@ AcceptFailure classify_accept_failure(int errno_value) {
 }
 
 // A listening socket and its watch.
-class Acceptor::Listener final : public AcceptWatcher {
+class Acceptor::Listener final : public Watcher {
  public:
   Listener(Acceptor& acceptor, Fd socket) : acceptor_(acceptor), socket_(std::move(socket)) {}
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-  ~Listener() { stop(); }
-
   void on_ready() override { acceptor_.accept_some(socket_.get(), kBatch); }
-  void on_accepted(int result) override {
-    if (result >= 0) return acceptor_.take(Fd(result));
-    (void)acceptor_.fail_to_accept(-result);
-  }
-  void watch() {
-    watched_ = acceptor_.loop_.demultiplexer().add_listening(socket_.get(), *this);
-    if (watched_) return;
+  void watch(EventLoop& loop) {
+    if (watch_.start(loop.demultiplexer(), socket_.get(), *this)) return;
     throw std::system_error(errno, std::generic_category(), "cannot watch a listening socket");
   }
-  void stop() {
-    if (std::exchange(watched_, false)) {
-      acceptor_.loop_.demultiplexer().remove_listening(socket_.get());
-    }
-  }
-  void set_active(bool active) {
-    if (watched_) acceptor_.loop_.demultiplexer().set_active(socket_.get(), active);
-  }
+  void set_active(bool active) { watch_.set_active(active); }
   [[nodiscard]] int socket() const { return socket_.get(); }
 
  private:
   Acceptor& acceptor_;
   Fd socket_;
-  bool watched_ = false;
+  Watch watch_;
 };
 
 Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
@@ -100,7 +81,7 @@ void Acceptor::listen(std::vector<Fd> sockets, Duration client_timeout) {
       (void)::setsockopt(socket.get(), SOL_SOCKET, option, &timeout, sizeof timeout);
     }
     listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
-    listeners_.back()->watch();
+    listeners_.back()->watch(loop_);
   }
 }
 
@@ -109,54 +90,34 @@ void Acceptor::accept_some(int socket, int at_most) {
   }
 }
 
-bool Acceptor::has_room() {
-  if (sessions_() < rules_.max_connections) return true;
-  pause(Pause::full);
-  return false;
-}
-
 bool Acceptor::accept_one(int socket) {
-  if (!has_room()) return false;
+  if (sessions_() >= rules_.max_connections) {
+    pause(Pause::full);
+    return false;
+  }
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;
   const int flags = SOCK_CLOEXEC | (rules_.blocking_sockets ? 0 : SOCK_NONBLOCK);
   Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&peer), &length, flags));
-  if (!connection) return fail_to_accept(errno);
-  return start({std::move(connection), {reinterpret_cast<sockaddr*>(&peer), length}});
-}
-
-void Acceptor::take(Fd socket) {
-  // accept(2) in the kernel has no room for the addresses of many. Who has reset the connection
-  // meanwhile has none any more.
-  Arrival arrival{std::move(socket), {}};
-  arrival.peer = peer_address(arrival.socket.get());
-  if (surplus_.empty() && paused_ == Pause::no && has_room()) {
-    (void)start(std::move(arrival));
-  } else {
-    surplus_.push_back(std::move(arrival));
+  if (connection) {
+    AcceptedConnection accepted{.socket = std::move(connection),
+                                .peer = {reinterpret_cast<sockaddr*>(&peer), length},
+                                .id = ++accepted_,
+                                .accepted = loop_.now()};
+    log_opened(log_, accepted);
+    const int number = accepted.socket.get();
+    start_(std::move(accepted));
+    // The kernel gives the lowest free number: those below are all taken.
+    const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
+    if (!near_the_end) return true;
+    pause(Pause::try_later);
+    say(
+        fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
+                    "clients wait in the backlog",
+                    number, loop_.demultiplexer().end_of_range()));
+    return false;
   }
-}
-
-bool Acceptor::start(Arrival arrival) {
-  AcceptedConnection accepted{.socket = std::move(arrival.socket),
-                              .peer = arrival.peer,
-                              .id = ++accepted_,
-                              .accepted = loop_.now()};
-  log_opened(log_, accepted);
-  const int number = accepted.socket.get();
-  start_(std::move(accepted));
-  // The kernel gives the lowest free number: those below are all taken.
-  const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
-  if (!near_the_end) return true;
-  pause(Pause::try_later);
-  say(
-      fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
-                  "clients wait in the backlog",
-                  number, loop_.demultiplexer().end_of_range()));
-  return false;
-}
-
-bool Acceptor::fail_to_accept(int error) {
+  const int error = errno;
   switch (classify_accept_failure(error)) {
     case AcceptFailure::nothing_waits:
       return false;
@@ -188,15 +149,6 @@ void Acceptor::resume() {
   paused_ = Pause::no;
   retry_.disarm();
   for (const auto& listener : listeners_) listener->set_active(true);
-  start_surplus();
-}
-
-void Acceptor::start_surplus() {
-  while (!surplus_.empty() && has_room()) {
-    Arrival first = std::move(surplus_.front());
-    surplus_.pop_front();
-    if (!start(std::move(first))) return;
-  }
 }
 
 void Acceptor::on_session_end() {
@@ -204,8 +156,7 @@ void Acceptor::on_session_end() {
 }
 
 void Acceptor::close() {
-  for (const auto& listener : listeners_) listener->stop();
-  start_surplus();
+  retry_.disarm();
   for (const auto& listener : listeners_) {
     // The sockets are about to be closed for good, and closing resets what is in their queues.
     while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {
@@ -213,7 +164,6 @@ void Acceptor::close() {
   }
   retry_.disarm();
   listeners_.clear();
-  surplus_.clear();
 }
 
 void Acceptor::say(std::string text) {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -42,8 +41,7 @@ class Acceptor {
   void listen(std::vector<Fd> sockets, Duration client_timeout);
   // To be called when a session is over: there may be room again.
   void on_session_end();
-  // Takes what still waits in the queues, as far as there is room, then closes the sockets. Those
-  // for whom there is none are reset.
+  // Takes what still waits in the queues, as far as there is room, then closes the sockets.
   void close();
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
 
@@ -51,21 +49,9 @@ class Acceptor {
   class Listener;
   enum class Pause { no, full, try_later };
 
-  struct Arrival {
-    Fd socket;
-    SocketAddress peer;
-  };
-
   void accept_some(int socket, int at_most);
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(int socket);
-  bool fail_to_accept(int error);
-  // The kernel has accepted by itself.
-  void take(Fd socket);
-  // False when accepting has to pause then.
-  bool start(Arrival arrival);
-  bool has_room();
-  void start_surplus();
   void pause(Pause why);
   void resume();
   void say(std::string text);
@@ -76,8 +62,6 @@ class Acceptor {
   std::function<std::size_t()> sessions_;
   std::function<void(AcceptedConnection)> start_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  // Accepted by the kernel when there was no room: they wait here as they would in the backlog.
-  std::deque<Arrival> surplus_;
   CallTimer retry_;
   Pause paused_ = Pause::no;
   TimePoint last_said_ = TimePoint::min();

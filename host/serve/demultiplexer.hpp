@@ -13,7 +13,7 @@
 
 namespace berth {
 
-// Whom a descriptor concerns that its owner reads: a channel, an eventfd, a signalfd.
+// Whom a descriptor concerns that its owner reads: a channel, an eventfd, a listening socket.
 class Watcher {
  public:
   // There is something to read, or an error or hang-up to be seen by reading. Called again in every
@@ -24,19 +24,6 @@ class Watcher {
   ~Watcher() = default;
 };
 
-// Whom a listening socket concerns.
-class AcceptWatcher : public Watcher {
- public:
-  // on_ready(): connections wait to be accepted.
-
-  // A connection that the kernel has accepted already, as a descriptor, close-on-exec; or an error
-  // of accept(2), as -errno. Instead of on_ready(), under io_uring.
-  virtual void on_accepted(int result) = 0;
-
- protected:
-  ~AcceptWatcher() = default;
-};
-
 class Demultiplexer {
  public:
   virtual ~Demultiplexer() = default;
@@ -45,16 +32,11 @@ class Demultiplexer {
 
   // Starts to watch; false with errno set where the kernel refuses.
   [[nodiscard]] virtual bool add(int fd, Watcher& watcher) = 0;
+  // Whether its watcher is called, as it is at first.
+  virtual void set_active(int fd, bool active) = 0;
   // Before the descriptor is closed. The watcher is not called any more, not even for what this
   // turn's wait has already reported.
   virtual void remove(int fd) = 0;
-
-  // The same for a listening socket. Its watcher is told of connections while it is active, which
-  // it is at first; where the kernel accepts by itself a few more may come after a pause.
-  [[nodiscard]] virtual bool add_listening(int fd, AcceptWatcher& watcher) = 0;
-  virtual void set_active(int listening_fd, bool active) = 0;
-  // Connections that are accepted already still reach the watcher, within this call.
-  virtual void remove_listening(int fd) = 0;
 
   // ---- Streams ----
 
@@ -102,6 +84,9 @@ class Watch {
   void stop() {
     if (demultiplexer_ != nullptr) demultiplexer_->remove(fd_);
     demultiplexer_ = nullptr;
+  }
+  void set_active(bool active) {
+    if (demultiplexer_ != nullptr) demultiplexer_->set_active(fd_, active);
   }
   explicit operator bool() const { return demultiplexer_ != nullptr; }
 

@@ -51,10 +51,10 @@ void EpollDemultiplexer::remove(int fd) {
   (void)control(EPOLL_CTL_DEL, fd, 0);
 }
 
-void EpollDemultiplexer::set_active(int listening_fd, bool active) {
-  // Errors and hang-ups are reported whatever is asked for (man 2 epoll_ctl): by edge only, they do
-  // not keep the loop of an inactive listener awake.
-  (void)control(EPOLL_CTL_MOD, listening_fd, active ? EPOLLIN : EPOLLET);
+void EpollDemultiplexer::set_active(int fd, bool active) {
+  // Errors and hang-ups are reported whatever is asked for (man 2 epoll_ctl): by edge only, an
+  // inactive descriptor does not keep the loop awake by them.
+  (void)control(EPOLL_CTL_MOD, fd, active ? EPOLLIN : EPOLLET);
 }
 
 bool EpollDemultiplexer::add(Stream& stream) {

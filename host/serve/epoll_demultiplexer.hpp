@@ -21,7 +21,7 @@ class EpollDemultiplexer final : public ReadinessDemultiplexer {
   EpollDemultiplexer();
   [[nodiscard]] bool add(int fd, Watcher& watcher) override;
   void remove(int fd) override;
-  void set_active(int listening_fd, bool active) override;
+  void set_active(int fd, bool active) override;
   [[nodiscard]] bool add(Stream& stream) override;
   void remove(Stream& stream) override;
   void wait(Duration timeout) override;

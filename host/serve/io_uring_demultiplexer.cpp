@@ -80,8 +80,6 @@ void IoUringDemultiplexer::arm(Kind kind, int fd) {
   io_uring_sqe& sqe = request();
   if (kind == Kind::watch) {
     io_uring_prep_poll_add(&sqe, fd, POLLIN);
-  } else if (kind == Kind::accept) {
-    io_uring_prep_multishot_accept(&sqe, fd, nullptr, nullptr, SOCK_CLOEXEC);
   } else {
     io_uring_prep_recv_multishot(&sqe, fd, nullptr, 0, 0);
     sqe.flags |= IOSQE_BUFFER_SELECT;
@@ -134,64 +132,25 @@ bool IoUringDemultiplexer::add(int fd, Watcher& watcher) {
 
 void IoUringDemultiplexer::remove(int fd) { vacate(fd, Kind::watch); }
 
-// A poll tells once: asked again, it tells at once if there is still something to read.
-void IoUringDemultiplexer::on_watch(int fd) {
-  const std::uint32_t generation = slot_of(fd).generation;
-  slot_of(fd).armed = false;
-  static_cast<Watcher*>(slot_of(fd).who)->on_ready();
-  const Slot& slot = slot_of(fd);
-  if (slot.who != nullptr && slot.generation == generation && !slot.armed) arm(Kind::watch, fd);
-}
-
-bool IoUringDemultiplexer::add_listening(int fd, AcceptWatcher& watcher) {
-  if (!occupy(fd, &watcher)) return false;
-  slot_of(fd).active = true;
-  arm(Kind::accept, fd);
-  return true;
-}
-
-void IoUringDemultiplexer::set_active(int listening_fd, bool active) {
-  Slot& slot = slot_of(listening_fd);
-  slot.active = active;
+void IoUringDemultiplexer::set_active(int fd, bool active) {
+  slot_of(fd).active = active;
   if (!active) {
-    disarm(Kind::accept, listening_fd);
-  } else if (!slot.armed) {
-    arm(Kind::accept, listening_fd);
+    disarm(Kind::watch, fd);
+  } else if (!slot_of(fd).armed) {
+    arm(Kind::watch, fd);
   }
 }
 
-void IoUringDemultiplexer::remove_listening(int fd) {
-  slot_of(fd).active = false;
-  const std::uint64_t mine = tag(Kind::accept, fd);
-  submit();
-  io_uring_sync_cancel_reg until_cancelled{};
-  until_cancelled.addr = mine;
-  until_cancelled.timeout = {-1, -1};
-  (void)io_uring_register_sync_cancel(&ring_.ring, &until_cancelled);
-  (void)io_uring_get_events(&ring_.ring);
-  unsigned head = 0;
-  Completion* completion = nullptr;
-  std::vector<int> accepted;
-  io_uring_for_each_cqe(&ring_.ring, head, completion) {
-    if (completion->user_data != mine) continue;
-    accepted.push_back(completion->res);
-    completion->user_data = 0;
-  }
-  auto& watcher = *static_cast<AcceptWatcher*>(slot_of(fd).who);
-  slot_of(fd).armed = false;
-  slot_of(fd).who = nullptr;
-  for (const int result : accepted) {
-    if (result >= 0) watcher.on_accepted(result);
-  }
-}
-
-void IoUringDemultiplexer::on_accept(int fd, const Completion& completion) {
+// A poll tells once: asked again, it tells at once if there is still something to read.
+void IoUringDemultiplexer::on_watch(int fd, const Completion& completion) {
   const std::uint32_t generation = slot_of(fd).generation;
-  if ((completion.flags & IORING_CQE_F_MORE) == 0) slot_of(fd).armed = false;
-  auto& watcher = *static_cast<AcceptWatcher*>(slot_of(fd).who);
-  if (completion.res != -ECANCELED) watcher.on_accepted(completion.res);
+  slot_of(fd).armed = false;
+  if (slot_of(fd).active && completion.res != -ECANCELED) {
+    static_cast<Watcher*>(slot_of(fd).who)->on_ready();
+  }
   const Slot& slot = slot_of(fd);
-  if (slot.generation == generation && slot.active && !slot.armed) arm(Kind::accept, fd);
+  const bool is_there = slot.who != nullptr && slot.generation == generation;
+  if (is_there && slot.active && !slot.armed) arm(Kind::watch, fd);
 }
 
 // ---- Streams ----
@@ -332,16 +291,13 @@ void IoUringDemultiplexer::tell(const Completion& completion) {
   if (!is_there) {
     // What has come for somebody who is gone.
     if (kind == Kind::receive && completion.res > 0) (void)received(completion);
-    if (kind == Kind::accept && completion.res >= 0) ::close(completion.res);
     return;
   }
   switch (kind) {
     case Kind::none:
       return;
     case Kind::watch:
-      return on_watch(fd);
-    case Kind::accept:
-      return on_accept(fd, completion);
+      return on_watch(fd, completion);
     case Kind::receive:
       return on_receive(fd, completion);
     case Kind::send:

@@ -1,9 +1,11 @@
 // io_uring(7), through liburing: the kernel accepts, receives and sends by itself and tells what it
 // has done. Requests are collected and submitted together, by the system call that waits.
 //
-// A connection is accepted, and what comes in on a stream received, by one request that serves many
-// times. Made in the process and on the thread that uses it. Sockets are left to block: a request
-// on a non-blocking one would not wait.
+// What comes in on a stream is received by one request that serves many times. Listening sockets
+// are only watched: a request that accepts many times would take clients out of the queue for whom
+// there is no room, or who would be lost with this process, and tells no addresses. Made in the
+// process and on the thread that uses it. Sockets are left to block: a request on a non-blocking
+// one would not wait.
 #pragma once
 
 #include <liburing.h>
@@ -28,9 +30,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
 
   [[nodiscard]] bool add(int fd, Watcher& watcher) override;
   void remove(int fd) override;
-  [[nodiscard]] bool add_listening(int fd, AcceptWatcher& watcher) override;
-  void set_active(int listening_fd, bool active) override;
-  void remove_listening(int fd) override;
+  void set_active(int fd, bool active) override;
   [[nodiscard]] bool add(Stream& stream) override;
   void remove(Stream& stream) override;
   [[nodiscard]] Received receive(Stream& stream) override;
@@ -42,16 +42,16 @@ class IoUringDemultiplexer final : public Demultiplexer {
 
  private:
   // What a request is for; part of what its completions carry.
-  enum class Kind : std::uint8_t { none, watch, accept, receive, send };
+  enum class Kind : std::uint8_t { none, watch, receive, send };
 
   // What a descriptor number stands for now. The generation tells completions for what has been
   // removed from those for what has the same number later.
   struct Slot {
-    void* who = nullptr;  // a Watcher, an AcceptWatcher or a Stream
+    void* who = nullptr;  // a Watcher or a Stream
     std::uint32_t generation = 0;
-    bool armed = false;      // a poll, an accept or a receive is under way
+    bool armed = false;      // a poll or a receive is under way
     bool disarming = false;  // and has been told to end
-    bool active = false;     // accepting
+    bool active = true;      // the watcher is to be called
     bool sending = false;    // a send is under way
     // What has come in while nobody asked for it.
     std::unique_ptr<std::deque<Received>> unread;
@@ -73,8 +73,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
   void disarm(Kind kind, int fd);
 
   void tell(const Completion& completion);
-  void on_watch(int fd);
-  void on_accept(int fd, const Completion& completion);
+  void on_watch(int fd, const Completion& completion);
   void on_receive(int fd, const Completion& completion);
   void on_send(int fd, const Completion& completion);
   [[nodiscard]] Received received(const Completion& completion);

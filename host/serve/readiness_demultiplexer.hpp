@@ -8,13 +8,6 @@ namespace berth {
 
 class ReadinessDemultiplexer : public Demultiplexer {
  public:
-  [[nodiscard]] bool add_listening(int fd, AcceptWatcher& watcher) final {
-    return add(fd, watcher);
-  }
-  void remove_listening(int fd) final { remove(fd); }
-  using Demultiplexer::add;
-  using Demultiplexer::remove;
-
   [[nodiscard]] Received receive(Stream& stream) final;
   [[nodiscard]] ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) final;
   void cancel_send(Stream& stream) final;

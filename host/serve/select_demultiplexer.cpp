@@ -61,8 +61,8 @@ void SelectDemultiplexer::remove(int fd) {
   while (end_ > 0 && is_free(end_ - 1)) --end_;
 }
 
-void SelectDemultiplexer::set_active(int listening_fd, bool active) {
-  active ? FD_SET(listening_fd, &read_) : FD_CLR(listening_fd, &read_);
+void SelectDemultiplexer::set_active(int fd, bool active) {
+  active ? FD_SET(fd, &read_) : FD_CLR(fd, &read_);
 }
 
 void SelectDemultiplexer::want_room(Stream& stream, bool wanted) {

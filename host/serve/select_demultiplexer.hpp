@@ -15,7 +15,7 @@ class SelectDemultiplexer final : public ReadinessDemultiplexer {
   SelectDemultiplexer();
   [[nodiscard]] bool add(int fd, Watcher& watcher) override;
   void remove(int fd) override;
-  void set_active(int listening_fd, bool active) override;
+  void set_active(int fd, bool active) override;
   [[nodiscard]] bool add(Stream& stream) override;
   void remove(Stream& stream) override { remove(stream.socket()); }
   void wait(Duration timeout) override;

@@ -8,6 +8,7 @@
 #include "client.hpp"
 #include "command.hpp"
 #include "host_process.hpp"
+#include "models.hpp"
 
 using namespace e2e;
 
@@ -52,7 +53,7 @@ TEST_CASE("a command line that makes no sense is a usage error") {
 TEST_CASE("models shows each model and when to choose it") {
   const Outcome models = berth({"models"});
   CHECK(models.status == 0);
-  for (const std::string name : {"fork", "signal-fork", "thread", "select"}) {
+  for (const std::string& name : kModelNames) {
     CHECK(has(models.out, name + ": "));
   }
 }

@@ -28,11 +28,10 @@ using namespace e2e;
 namespace {
 
 // For what takes its time: one wait for all of them. Each listener is called as its model.
-const std::vector<std::string> kModels = {"fork", "signal-fork", "thread", "select"};
 
 Config listener_of_each_model(Config::Keys keys = {}) {
   Config config;
-  for (const auto& model : kModels) config.listener(model, model, "probe", keys);
+  for (const auto& model : kModelNames) config.listener(model, model, "probe", keys);
   return config;
 }
 
@@ -120,19 +119,19 @@ TEST_CASE("a supervisor that was stopped for a while keeps its workers and their
   SUBCASE("much longer than that") { away = std::chrono::milliseconds(2200); }
   HostProcess host(listener_of_each_model({"heartbeat_timeout: 1s"}));
   std::map<std::string, Client> clients;
-  for (const auto& model : kModels) {
+  for (const auto& model : kModelNames) {
     clients.try_emplace(model, host.port(model));
     REQUIRE(clients.at(model).ask("id") == "1");
   }
   stop_for(host.pid(), away);
   host.send_signal(SIGUSR1);
   host.log().wait_for("SIGUSR1: log reopened");  // it is there again, and has looked around
-  for (const auto& model : kModels) {
+  for (const auto& model : kModelNames) {
     CAPTURE(model);
     CHECK(clients.at(model).ask("id") == "1");
     CHECK(Client(host.port(model)).ask("id") == "2");  // of the same worker
   }
-  CHECK(host.log().count("is ready (pid ") == kModels.size());
+  CHECK(host.log().count("is ready (pid ") == kModelNames.size());
 }
 
 TEST_CASE_TEMPLATE("at the limit of descriptors a client is served or waits, and none is closed",
@@ -154,9 +153,9 @@ TEST_CASE_TEMPLATE("at the limit of descriptors a client is served or waits, and
 TEST_CASE("a client that never stops sending is let go when its handler has ended") {
   HostProcess host(listener_of_each_model());
   std::list<Chatterbox> clients;
-  for (const auto& model : kModels) clients.emplace_back(host.port(model));
+  for (const auto& model : kModelNames) clients.emplace_back(host.port(model));
   for (auto& client : clients) CHECK(client.wait_until_let_go());
-  host.log().wait_for(" ended: ", kModels.size());
+  host.log().wait_for(" ended: ", kModelNames.size());
 }
 
 TEST_CASE_TEMPLATE("a handler that crashes during a drain is told with its client", Model,

@@ -4,42 +4,54 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <string>
+#include <vector>
 
 namespace e2e {
 
 // `own_process`: each session is a process, so that a crash costs one connection only.
+// `in_loop`: all sessions share the worker's one thread, which a handler can hold up.
 // `descriptors_per_session`: what the worker keeps open for each.
 struct Fork {
   static constexpr const char* name = "fork";
   static constexpr bool own_process = true;
+  static constexpr bool in_loop = false;
   static constexpr std::size_t descriptors_per_session = 0;
 };
 struct SignalFork {
   static constexpr const char* name = "signal-fork";
   static constexpr bool own_process = true;
+  static constexpr bool in_loop = false;
   static constexpr std::size_t descriptors_per_session = 1;
 };
 struct Thread {
   static constexpr const char* name = "thread";
   static constexpr bool own_process = false;
+  static constexpr bool in_loop = false;
   static constexpr std::size_t descriptors_per_session = 1;
 };
 struct Select {
   static constexpr const char* name = "select";
   static constexpr bool own_process = false;
+  static constexpr bool in_loop = true;
   static constexpr std::size_t descriptors_per_session = 1;
 };
 
 struct Epoll {
   static constexpr const char* name = "epoll";
   static constexpr bool own_process = false;
+  static constexpr bool in_loop = true;
   static constexpr std::size_t descriptors_per_session = 1;
 };
 struct IoUring {
   static constexpr const char* name = "io_uring";
   static constexpr bool own_process = false;
+  static constexpr bool in_loop = true;
   static constexpr std::size_t descriptors_per_session = 1;
 };
+
+inline const std::vector<std::string> kModelNames = {"fork",   "signal-fork", "thread",
+                                                     "select", "epoll",       "io_uring"};
 
 }  // namespace e2e
 

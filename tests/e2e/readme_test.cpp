@@ -9,6 +9,7 @@
 #include "client.hpp"
 #include "command.hpp"
 #include "host_process.hpp"
+#include "models.hpp"
 #include "temp_folder.hpp"
 
 using namespace e2e;
@@ -59,11 +60,11 @@ TEST_CASE("the README's handler is the SDK's template, and its own command build
   // As the README adds it to the config, under each model and on a free port.
   Config config;
   const fs::path plugins = folder / "plugins";
-  for (const char* model : {"fork", "signal-fork", "thread", "select"}) {
+  for (const std::string& model : kModelNames) {
     config.listener(model, model, "hello", {"options: {greeting: Good morning}"});
   }
   HostProcess host(config.search_also(plugins.string()));
-  for (const char* model : {"fork", "signal-fork", "thread", "select"}) {
+  for (const std::string& model : kModelNames) {
     CAPTURE(model);
     Client client(host.port(model));
     CHECK(client.ask("Ada") == "Good morning, Ada");
