@@ -25,7 +25,7 @@ class WorkerProcess {
   struct Identity {
     const ListenerSettings& settings;
     const std::filesystem::path& handler;
-    const ListeningSockets& sockets;
+    const WorkerSockets& sockets;
     unsigned index;
     unsigned generation;
   };
