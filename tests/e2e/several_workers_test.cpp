@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,51 @@ struct Divided {
   std::vector<Client> waiting;
 };
 
+// By the processes' numbers: what the log says at their ends that workers have served.
+std::map<pid_t, int> served(const LogReader& log) {
+  static const std::regex form(R"(.*\(pid (\d+)\) has ended; it served (\d+) connections?)");
+  std::map<pid_t, int> counts;
+  for (const auto& line : log.lines()) {
+    std::smatch parts;
+    if (std::regex_match(line.text, parts, form)) counts[std::stoi(parts[1])] = std::stoi(parts[2]);
+  }
+  return counts;
+}
+
 }  // namespace
+
+TEST_CASE_TEMPLATE("two workers share the clients and count what they serve", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe", {"workers: 2"}));
+  std::map<pid_t, int> answered;
+  for (int i = 0; i < 200; ++i) {
+    Client client(host.port());
+    ++answered[worker_of(client.ask("pid"))];
+  }
+  REQUIRE(answered.size() == 2);
+  CHECK(answered.count(host.worker("it", 0)) == 1);
+  CHECK(answered.count(host.worker("it", 1)) == 1);
+  CHECK(host.stop(SIGTERM) == 0);
+  CHECK(host.log().wait_for_end());
+  CHECK(served(host.log()) == answered);
+}
+
+TEST_CASE_TEMPLATE("the log tells what a killed worker has served and was serving", Model,
+                   EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe", {"max_connections: 2"}));
+  host.expect_error("was killed by SIGKILL; it served 3 connections (open at its last count: 2)");
+  host.expect_error("was killed by SIGKILL; it served 0 connections (open at its last count: 0)");
+  Client first(host.port());
+  REQUIRE(first.ask("id") == "1");
+  Client second(host.port());
+  REQUIRE(second.ask("id") == "2");
+  Client third(host.port());  // waits in the backlog, so that it comes after the end of the first
+  first.close();
+  REQUIRE(third.ask("id") == "3");
+  for (std::size_t start = 2; start < 4; ++start) {
+    ::kill(host.worker(), SIGKILL);
+    host.log().wait_for("is ready (pid ", start);
+  }
+}
 
 TEST_CASE_TEMPLATE("a killed worker's queue goes to its successor", Model, EACH_MODEL) {
   HostProcess host(one_listener(Model::name, "probe", {"workers: 2"}));
