@@ -45,15 +45,17 @@ bool set_option(const Fd& socket, int level, int option) {
   return setsockopt(socket.get(), level, option, &on, sizeof on) == 0;
 }
 
-}  // namespace
+// What of its address a socket takes: all, or a part beside others of the same user.
+enum class Take { alone, together };
 
-Result<Fd> listen_on(const SocketAddress& address, int backlog) {
+Result<Fd> listen_on(const SocketAddress& address, int backlog, Take how) {
   Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return failed("make a socket for", address, errno);
   // SO_REUSEADDR: connections of a former run that linger in TIME_WAIT must not keep this one out.
   if (!set_option(socket, SOL_SOCKET, SO_REUSEADDR) ||
       !set_option(socket, IPPROTO_TCP, TCP_NODELAY) ||
-      (address.family() == AF_INET6 && !set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY))) {
+      (address.family() == AF_INET6 && !set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY)) ||
+      (how == Take::together && !set_option(socket, SOL_SOCKET, SO_REUSEPORT))) {
     return failed("set up a socket for", address, errno);
   }
   if (bind(socket.get(), address.get(), address.size()) != 0) {
@@ -62,6 +64,32 @@ Result<Fd> listen_on(const SocketAddress& address, int backlog) {
   // With SO_REUSEADDR two sockets can be bound to one address; it is listen that tells the second.
   if (listen(socket.get(), backlog) != 0) return failed("listen on", address, errno);
   return socket;
+}
+
+}  // namespace
+
+Result<Fd> listen_on(const SocketAddress& address, int backlog) {
+  return listen_on(address, backlog, Take::alone);
+}
+
+Result<std::vector<Fd>> listen_together(const SocketAddress& address, int backlog, unsigned count) {
+  // With SO_REUSEPORT from the start, two hosts of one user would share an address and not know.
+  // So the first socket takes it alone, which fails wherever anybody listens, and lets others join
+  // it only when it listens itself: from then on the same attempt of another host fails.
+  std::vector<Fd> sockets;
+  auto first = listen_on(address, backlog, Take::alone);
+  if (!first) return first.error();
+  sockets.push_back(std::move(*first));
+  if (count > 1 && !set_option(sockets[0], SOL_SOCKET, SO_REUSEPORT)) {
+    return failed("share", address, errno);
+  }
+  const SocketAddress taken = local_address(sockets[0].get());
+  while (sockets.size() < count) {
+    auto next = listen_on(taken, backlog, Take::together);
+    if (!next) return next.error();
+    sockets.push_back(std::move(*next));
+  }
+  return sockets;
 }
 
 SocketAddress local_address(int socket) {

@@ -1,6 +1,8 @@
 // Sockets made the way this host needs them. All are close-on-exec.
 #pragma once
 
+#include <vector>
+
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "net/address.hpp"
@@ -11,6 +13,12 @@ namespace berth {
 // once: TCP_NODELAY. `[::]` takes IPv6 alone, so that `0.0.0.0` can stand beside it. The error
 // names the address, the system's words and the remedy (a port under 1024, a port in use).
 [[nodiscard]] Result<Fd> listen_on(const SocketAddress& address, int backlog);
+
+// `count` of them on one address, port 0 included, each with a queue of its own: the kernel spreads
+// new connections evenly over those that listen (SO_REUSEPORT). An address that anyone else listens
+// on, be it another host of the same user, is refused as by listen_on().
+[[nodiscard]] Result<std::vector<Fd>> listen_together(const SocketAddress& address, int backlog,
+                                                      unsigned count);
 
 // Where a bound socket really listens (port 0 replaced by the port it got).
 [[nodiscard]] SocketAddress local_address(int socket);

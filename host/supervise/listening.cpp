@@ -14,12 +14,12 @@ void bind_address(const ListenerSettings& listener, std::size_t index, Listening
   const auto addresses = resolve(listener.listen[index]);
   if (!addresses) return problems.add(where, who + addresses.error().message);
   for (const SocketAddress& address : addresses.value()) {
-    auto socket = listen_on(address, listener.backlog);
-    if (socket) {
-      sockets.push_back(std::move(*socket));
-    } else {
-      problems.add(where, who + socket.error().message);
+    auto made = listen_together(address, listener.backlog, listener.workers);
+    if (!made) {
+      problems.add(where, who + made.error().message);
+      continue;
     }
+    for (std::size_t i = 0; i < made->size(); ++i) sockets[i].push_back(std::move((*made)[i]));
   }
 }
 
@@ -29,7 +29,7 @@ Result<std::vector<ListeningSockets>> bind_all(const HostSettings& settings, Log
   Diagnostics problems(settings.file.string());
   std::vector<ListeningSockets> all;
   for (const ListenerSettings& listener : settings.listeners) {
-    ListeningSockets& sockets = all.emplace_back();
+    ListeningSockets& sockets = all.emplace_back(listener.workers);
     for (std::size_t i = 0; i < listener.listen.size(); ++i) {
       bind_address(listener, i, sockets, problems);
     }
@@ -37,7 +37,7 @@ Result<std::vector<ListeningSockets>> bind_all(const HostSettings& settings, Log
   if (!problems.empty()) return Error{problems.to_text()};
   for (std::size_t i = 0; i < all.size(); ++i) {
     const ListenerSettings& listener = settings.listeners[i];
-    for (const Fd& socket : all[i]) {
+    for (const Fd& socket : all[i][0]) {
       log.info("listener '{}': listening on tcp://{} (model {}, handler {})", listener.name,
                local_address(socket.get()).text(), listener.model, listener.handler);
     }

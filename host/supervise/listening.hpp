@@ -12,8 +12,12 @@
 
 namespace berth {
 
-// The sockets of one listener; a host name may stand for several addresses.
-using ListeningSockets = std::vector<Fd>;
+// What one worker accepts from: a socket for each address of its listener; a host name may stand
+// for several.
+using WorkerSockets = std::vector<Fd>;
+// The sockets of one listener, by worker. Several workers share each address, but no socket: a
+// worker's queues are its own, and pass to its successor.
+using ListeningSockets = std::vector<WorkerSockets>;
 
 // Binds every address of every listener, or none: the error tells all that failed, a line each,
 // with their places in the config. Tells the log where each listener really listens.

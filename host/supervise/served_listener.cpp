@@ -15,9 +15,10 @@ ServedListener::ServedListener(const ListenerSettings& settings, std::filesystem
       log_(log),
       on_change_(std::move(on_change)) {
   for (unsigned index = 0; index < settings_.workers; ++index) {
-    const WorkerProcess::Identity identity = {settings_, handler_, sockets_, index, generation};
-    workers_.push_back(
-        std::make_unique<WorkerProcess>(identity, loop, log, [this] { on_worker_change(); }));
+    const WorkerProcess::Identity identity = {settings_, handler_, sockets_[index], index,
+                                              generation};
+    workers_.push_back(std::make_unique<WorkerProcess>(identity, loop, log,
+                                                       [this, index] { on_worker_change(index); }));
   }
 }
 
@@ -53,15 +54,26 @@ bool ServedListener::settled() const {
   });
 }
 
-void ServedListener::refuse_clients() {
-  log_.critical("listener '{}' has failed: its clients are refused", settings_.name);
-  // No worker shares the sockets any more, so this stops nobody else; listen(2) makes them good
-  // again.
-  for (const Fd& socket : sockets_) (void)::shutdown(socket.get(), SHUT_RDWR);
+void ServedListener::close_sockets() {
+  // Emptied and not removed: the workers know them by reference.
+  for (WorkerSockets& sockets : sockets_) sockets.clear();
 }
 
-void ServedListener::on_worker_change() {
-  if (all(WorkerState::failed)) refuse_clients();
+// Nobody serves these queues any more: whoever waits there is refused instead of being left to wait
+// for ever, and whoever comes goes to the other workers, if any is left.
+void ServedListener::give_up(unsigned index) {
+  // No other worker shares the sockets, so this stops nobody else. listen(2) makes them good again,
+  // at the same address unless that was for the kernel to choose (port 0).
+  for (const Fd& socket : sockets_[index]) (void)::shutdown(socket.get(), SHUT_RDWR);
+  if (all(WorkerState::failed)) {
+    return log_.critical("listener '{}' has failed: its clients are refused", settings_.name);
+  }
+  log_.warn("listener '{}': the other workers serve the clients of worker {}", settings_.name,
+            index);
+}
+
+void ServedListener::on_worker_change(unsigned index) {
+  if (workers_[index]->state() == WorkerState::failed) give_up(index);
   on_change_();
 }
 

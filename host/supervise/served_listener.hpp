@@ -35,15 +35,13 @@ class ServedListener {
   [[nodiscard]] bool settled() const;
 
   // Closes the supervisor's copies, so that a worker that drains closes the last one.
-  void close_sockets() { sockets_.clear(); }
-  // Nobody serves: whoever waits in the queue, and whoever comes, is refused instead of being left
-  // to wait for ever. The sockets keep their addresses.
-  void refuse_clients();
+  void close_sockets();
 
   [[nodiscard]] const ListenerSettings& settings() const { return settings_; }
 
  private:
-  void on_worker_change();
+  void on_worker_change(unsigned index);
+  void give_up(unsigned index);
 
   const ListenerSettings& settings_;
   const std::filesystem::path handler_;

@@ -33,9 +33,10 @@ std::vector<Fd> take_over(const std::vector<Fd>& sockets) {
 }  // namespace
 
 Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
-               const std::vector<Fd>& sockets, Fd channel)
+               const std::vector<Fd>& sockets, Fd channel, WorkerBoard& board)
     : sessions_(sessions),
       channel_(std::move(channel)),
+      board_(board),
       loop_(model.make_loop()),
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
@@ -46,7 +47,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
           *loop_, sessions_.log,
           {.max_connections = max_connections, .blocking_sockets = model.blocking_sockets},
           [this] { return model_->sessions(); },
-          [this](AcceptedConnection connection) { model_->start(std::move(connection)); }),
+          [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),
       signal_watcher_([this] { on_signal(); }),
       heartbeat_(loop_->timers(), [this] { beat(); }),
@@ -103,8 +104,18 @@ void Worker::on_channel() {
   }
 }
 
+void Worker::start_session(AcceptedConnection connection) {
+  // Before it starts, since its handler may crash at once.
+  board_.accepted = acceptor_.accepted();
+  board_.open = model_->sessions() + 1;
+  model_->start(std::move(connection));
+}
+
+void Worker::count_open() { board_.open = model_->sessions(); }
+
 void Worker::beat() {
   report(channel_.get(), FromWorker::alive);
+  count_open();  // a model need not tell of each session that is over, while there is room
   heartbeat_.arm(after(loop_->now(), sessions_.settings.heartbeat_timeout / 4));
 }
 
@@ -133,6 +144,7 @@ void Worker::on_grace_end() {
 }
 
 void Worker::on_session_end() {
+  count_open();
   if (!draining_) return acceptor_.on_session_end();
   if (model_->sessions() == 0) loop_->stop();
 }

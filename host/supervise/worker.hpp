@@ -10,15 +10,17 @@
 #include "model/model.hpp"
 #include "serve/acceptor.hpp"
 #include "serve/event_loop.hpp"
+#include "supervise/worker_board.hpp"
 
 namespace berth {
 
 class Worker {
  public:
   // `sockets` are this process's copies of the listening sockets; the worker takes them over.
-  // Throws std::system_error where the kernel refuses what it needs.
+  // It keeps its counters on `board`. Throws std::system_error where the kernel refuses what it
+  // needs.
   Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
-         const std::vector<Fd>& sockets, Fd channel);
+         const std::vector<Fd>& sockets, Fd channel, WorkerBoard& board);
   ~Worker();
 
   // Serves until the drain is over. Sessions that do not end by its deadline, nor when cancelled,
@@ -30,6 +32,8 @@ class Worker {
   void on_signal();
   void on_channel();
   void beat();
+  void start_session(AcceptedConnection connection);
+  void count_open();
   void drain(Duration deadline);
   void on_deadline();
   void on_grace_end();
@@ -37,6 +41,7 @@ class Worker {
 
   SessionContext& sessions_;
   Fd channel_;
+  WorkerBoard& board_;
   Fd signals_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Model> model_;

@@ -3,7 +3,9 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <system_error>
@@ -12,8 +14,26 @@
 
 namespace berth {
 
+// What a worker has done since its process was started.
+struct WorkerCounters {
+  std::uint64_t accepted = 0;  // connections
+  std::uint64_t open = 0;      // of them, those not yet over when it last counted
+};
+
 struct WorkerBoard {
   CrashNote crash;
+  // Written by the worker's main thread alone.
+  std::atomic<std::uint64_t> accepted{0};
+  std::atomic<std::uint64_t> open{0};
+
+  [[nodiscard]] WorkerCounters counters() const { return {accepted, open}; }
+  // For the next process of the worker.
+  void clear() {
+    crash.signal = 0;
+    crash.connection = 0;
+    accepted = 0;
+    open = 0;
+  }
 };
 
 struct UnmapBoard {

@@ -24,6 +24,10 @@ constexpr Duration kStartLimit = std::chrono::seconds(60);
 // A timer that fires so much too late shows that this process did not run.
 constexpr Duration kLate = std::chrono::milliseconds(500);
 
+std::string connections(std::uint64_t count) {
+  return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+}
+
 // Whether a debugger holds the process: its silence then says nothing.
 bool is_traced(pid_t pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
@@ -162,6 +166,7 @@ void WorkerProcess::on_death(int status) {
   channel_.reset();
   silence_.disarm();
   tell_death(status);
+  board_->clear();
   pid_ = 0;
   tell(WorkerEvent::died);
 }
@@ -169,12 +174,13 @@ void WorkerProcess::on_death(int status) {
 void WorkerProcess::tell_death(int status) {
   const bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 && board_->crash.signal == 0;
   if ((state_ == WorkerState::draining && in_order) || state_ == WorkerState::ending) {
-    return log_.info("{} (pid {}) has ended", name(), pid_);
+    return log_.info("{} (pid {}) has ended; it served {}", name(), pid_,
+                     connections(counters().accepted));
   }
   const std::string how = WIFSIGNALED(status)
                               ? "was killed by " + signal_name(WTERMSIG(status))
                               : fmt::format("ended (exit status {})", WEXITSTATUS(status));
-  CrashNote& note = board_->crash;
+  const CrashNote& note = board_->crash;
   std::string where;
   if (note.signal != 0) {
     where = note.signal == CrashNote::kExit ? ", by exit()" : "";
@@ -183,9 +189,8 @@ void WorkerProcess::tell_death(int status) {
       where += fmt::format(", serving connection {} from {}", note.connection, note.peer.text());
     }
   }
-  log_.error("{} (pid {}) {}{}", name(), pid_, how, where);
-  note.signal = 0;
-  note.connection = 0;
+  log_.error("{} (pid {}) {}{}; it served {} (open at its last count: {})", name(), pid_, how,
+             where, connections(counters().accepted), counters().open);
 }
 
 void WorkerProcess::restart_or_give_up() {

@@ -25,7 +25,7 @@ class WorkerProcess {
   struct Identity {
     const ListenerSettings& settings;
     const std::filesystem::path& handler;
-    const ListeningSockets& sockets;
+    const WorkerSockets& sockets;
     unsigned index;
     unsigned generation;
   };
@@ -43,6 +43,8 @@ class WorkerProcess {
 
   [[nodiscard]] pid_t pid() const { return pid_; }  // 0: none
   [[nodiscard]] WorkerState state() const { return state_; }
+  // What its process says that it has done. Only to be shown.
+  [[nodiscard]] WorkerCounters counters() const { return board_->counters(); }
 
  private:
   void act(WorkerAction action);

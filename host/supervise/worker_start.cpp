@@ -71,7 +71,7 @@ Result<void> serve(WorkerStart& start) {
   if (!handler) return handler.error();
   SessionContext sessions{
       .settings = start.settings, .handler = *handler, .log = start.log, .stop = {}};
-  Worker worker(model, sessions, room, start.sockets, std::move(start.channel));
+  Worker worker(model, sessions, room, start.sockets, std::move(start.channel), start.board);
   worker.run();
   return {};
 }

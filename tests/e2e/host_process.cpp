@@ -81,13 +81,21 @@ std::uint16_t HostProcess::port(const std::string& listener, std::size_t nth) co
 }
 
 pid_t HostProcess::worker(const std::string& listener) const {
-  const std::regex form("listener '" + listener + R"(': worker \d+ is ready \(pid (\d+)\))");
+  return last_ready("listener '" + listener + R"(': worker \d+)");
+}
+
+pid_t HostProcess::worker(const std::string& listener, unsigned index) const {
+  return last_ready("listener '" + listener + "': worker " + std::to_string(index));
+}
+
+pid_t HostProcess::last_ready(const std::string& worker) const {
+  const std::regex form(worker + R"( is ready \(pid (\d+)\))");
   const auto lines = log_->lines();
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
     std::smatch parts;
     if (std::regex_search(line->text, parts, form)) return std::stoi(parts[1]);
   }
-  throw std::runtime_error("the log names no worker of listener " + listener);
+  throw std::runtime_error("the log names no process of " + worker);
 }
 
 void HostProcess::send_signal(int signal) const { ::kill(pid_, signal); }

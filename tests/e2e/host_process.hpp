@@ -30,6 +30,8 @@ class HostProcess {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // The process that the log last called the listener's worker.
   [[nodiscard]] pid_t worker(const std::string& listener = "it") const;
+  // Of several: the last process of the one with that number.
+  [[nodiscard]] pid_t worker(const std::string& listener, unsigned index) const;
   [[nodiscard]] LogReader& log() { return *log_; }
   [[nodiscard]] const TempFolder& folder() const { return folder_; }
 
@@ -47,6 +49,7 @@ class HostProcess {
  private:
   void kill_all() const;
   void check_errors() const;
+  [[nodiscard]] pid_t last_ready(const std::string& worker) const;
 
   TempFolder folder_;
   std::vector<std::string> expected_;

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -128,6 +130,26 @@ std::size_t open_descriptors(pid_t pid) {
   std::error_code ignored;
   const fs::directory_iterator all(proc(pid) / "fd", ignored);
   return static_cast<std::size_t>(std::distance(fs::begin(all), fs::end(all)));
+}
+
+std::map<std::string, int> listening_sockets(pid_t pid, std::uint16_t port) {
+  std::set<std::string> open;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(proc(pid) / "fd", ignored)) {
+    open.insert(fs::read_symlink(entry.path(), ignored).string());
+  }
+  // A line: number, local address, remote, state (0A listens), SENDING:RECEIVED, four more, inode.
+  // Of a socket that listens, what is received are clients.
+  const std::regex form(R"(\s*\d+: 0100007F:(\w{4}) \S+ 0A \w+:(\w+)\s+(?:\S+\s+){4}(\d+) .*)");
+  std::map<std::string, int> found;
+  std::ifstream table(proc(pid) / "net" / "tcp");
+  for (std::string line; std::getline(table, line);) {
+    std::smatch parts;
+    if (!std::regex_match(line, parts, form) || std::stoi(parts[1], nullptr, 16) != port) continue;
+    if (open.count("socket:[" + parts[3].str() + "]") == 0) continue;
+    found[parts[3]] = std::stoi(parts[2], nullptr, 16);
+  }
+  return found;
 }
 
 int next_descriptor(pid_t pid) {

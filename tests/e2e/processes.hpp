@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,9 @@ struct ProcessState {
 [[nodiscard]] ProcessState state_of(pid_t pid);
 [[nodiscard]] std::vector<ProcessState> children_of(pid_t parent);
 [[nodiscard]] std::size_t open_descriptors(pid_t pid);
+// The sockets open in that process that listen on this port of 127.0.0.1: by their inodes, how many
+// clients wait in their queues.
+[[nodiscard]] std::map<std::string, int> listening_sockets(pid_t pid, std::uint16_t port);
 // The lowest number that the next descriptor of that process will get.
 [[nodiscard]] int next_descriptor(pid_t pid);
 // What its threads that still live have used of the processor.

@@ -8,11 +8,13 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace {
 
 using berth::Fd;
 using berth::listen_on;
+using berth::listen_together;
 using berth::local_address;
 using berth::Scheme;
 using berth::SocketAddress;
@@ -61,6 +63,68 @@ TEST_CASE("a port in use is told with the command that names its user") {
                                       ": Address already in use (another program uses that port: "
                                       "ss -tanp 'sport = :" +
                                       number + "' names it)");
+}
+
+// How many of the clients that have connected wait in the queue of this socket.
+std::size_t take_waiting(const Fd& listening) {
+  std::size_t count = 0;
+  while (Fd(accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC))) ++count;
+  return count;
+}
+
+std::vector<Fd> connected_clients(const SocketAddress& address, std::size_t count) {
+  std::vector<Fd> clients;
+  while (clients.size() < count) {
+    clients.emplace_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(connect(clients.back().get(), address.get(), address.size()) == 0);
+  }
+  return clients;
+}
+
+TEST_CASE("sockets that listen together share a port and get clients each") {
+  const auto sockets = listen_together(numeric("127.0.0.1", 0), 128, 3);
+  REQUIRE(sockets);
+  REQUIRE(sockets.value().size() == 3);
+  const SocketAddress address = local_address(sockets.value()[0].get());
+  const auto clients = connected_clients(address, 100);
+  std::size_t sum = 0;
+  for (const Fd& socket : sockets.value()) {
+    CHECK(local_address(socket.get()).text() == address.text());
+    const std::size_t waiting = take_waiting(socket);
+    CHECK(waiting > 0);
+    sum += waiting;
+  }
+  CHECK(sum == 100);
+}
+
+TEST_CASE("when one of several sockets is shut down the others get all clients") {
+  const auto sockets = listen_together(numeric("127.0.0.1", 0), 128, 3);
+  REQUIRE(sockets);
+  REQUIRE(shutdown(sockets.value()[1].get(), SHUT_RDWR) == 0);
+  const auto clients = connected_clients(local_address(sockets.value()[0].get()), 100);
+  CHECK(take_waiting(sockets.value()[0]) + take_waiting(sockets.value()[2]) == 100);
+}
+
+TEST_CASE("one socket that listens together with none lets nobody join it") {
+  const auto sockets = listen_together(numeric("127.0.0.1", 0), 16, 1);
+  REQUIRE(sockets);
+  CHECK(option(sockets.value()[0].get(), SOL_SOCKET, SO_REUSEPORT) == 0);
+}
+
+TEST_CASE("an address is refused to sockets that listen together if anybody has it already") {
+  const auto alone = listen_on(numeric("127.0.0.1", 0), 16);
+  const auto together = listen_together(numeric("127.0.0.1", 0), 16, 2);
+  REQUIRE(alone);
+  REQUIRE(together);
+  for (const Fd* socket : {&alone.value(), &together.value()[0]}) {
+    const auto taken = numeric("127.0.0.1", local_address(socket->get()).port());
+    for (const unsigned count : {1u, 2u}) {
+      const auto second = listen_together(taken, 16, count);
+      REQUIRE_FALSE(second);
+      CHECK(second.error().message.starts_with("cannot bind tcp://" + taken.text() +
+                                               ": Address already in use (another program"));
+    }
+  }
 }
 
 TEST_CASE("an address of another machine is told as such") {
