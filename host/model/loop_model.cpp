@@ -7,7 +7,9 @@
 namespace berth {
 
 LoopModel::LoopModel(ModelContext context)
-    : context_(std::move(context)), idle_(context_.loop.timers(), [this] { end_silent(); }) {}
+    : context_(std::move(context)),
+      background_(context_.loop.demultiplexer()),
+      idle_(context_.loop.timers(), [this] { end_silent(); }) {}
 
 LoopModel::~LoopModel() = default;
 
@@ -65,6 +67,7 @@ void LoopModel::begin_drain() {
 
 void LoopModel::cancel_sessions() {
   for_each([](LoopConnection& connection) { connection.end(ECANCELED); });
+  background_.cancel_waiting();
 }
 
 }  // namespace berth

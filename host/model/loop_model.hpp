@@ -21,6 +21,7 @@ class LoopModel final : public Model, private LoopConnection::Owner {
  private:
   void moved(LoopConnection& connection) override;
   void over(LoopConnection& connection) override;
+  BackgroundPool& background_pool() override { return background_; }
   void end_silent();
   template <class Call>
   void for_each(Call call);
@@ -30,6 +31,7 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   // The longest silent first: each that moves goes to the end, so that one timer, for the first,
   // serves the idle_timeout of all and costs nothing per message.
   std::list<LoopConnection> connections_;
+  BackgroundPool background_;  // ends first: what it still calls belongs to a connection
   CallTimer idle_;
 };
 

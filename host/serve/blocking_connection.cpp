@@ -95,6 +95,12 @@ void BlockingConnection::poll_for_first(TimerQueue& timers) {
   if (now >= idle_end && progress != Progress::made && !finished()) break_off(ETIMEDOUT);
 }
 
+// Nobody else is held up by it.
+Connection::Called BlockingConnection::make_call(berth_operation& operation) {
+  operation.bytes.call.function(operation.bytes.call.argument);
+  return Called::at_once;
+}
+
 void BlockingConnection::linger() {
   half_close();
   const TimePoint end = after(Clock::now(), kLingerTime);

@@ -27,6 +27,7 @@ class BlockingConnection final : public Connection {
   void poll_for_first(TimerQueue& timers);
   void after_progress(Progress progress);
   void linger();
+  Called make_call(berth_operation& operation) override;
 
   // How long the client has been waited for in poll(2) since it last moved.
   Duration silent_for_{0};

@@ -111,6 +111,24 @@ int Connection::sleep(berth_operation& operation) {
   return BERTH_PENDING;
 }
 
+int Connection::background(berth_operation& operation) {
+  if (operation.size < kOperationSize || operation.bytes.call.function == nullptr) {
+    return refuse(operation, EINVAL);
+  }
+  // As for a sleep: a client that has gone ends no call. Where calls are made at once no system
+  // call of the host's may have come by to see that the session is cancelled.
+  if (context_.stop.cancelled()) error_ = ECANCELED;
+  if (error_ == ECANCELED) return refuse(operation, error_);
+  operation.error = 0;
+  try {
+    if (make_call(operation) == Called::at_once) return BERTH_DONE;
+  } catch (const std::bad_alloc&) {
+    return refuse(operation, ENOMEM);
+  }
+  ++calls_;
+  return BERTH_PENDING;
+}
+
 void Connection::finish(int outcome, std::string_view text) {
   take_back_buffer();
   report_.error = error_;
@@ -126,7 +144,7 @@ void Connection::finish(int outcome, std::string_view text) {
 }
 
 void Connection::end_if_forgotten() {
-  if (finished() || reading() || writing() || sleeping()) return;
+  if (finished() || reading() || writing() || sleeping() || in_background()) return;
   finish(BERTH_FAILED, "it neither waits for an operation nor called finish()");
 }
 
@@ -293,6 +311,11 @@ void Connection::cancel_sleeps(int error) {
     operation.error = error;
     operation.complete(&operation);
   }
+}
+
+void Connection::complete_call(berth_operation& operation) {
+  --calls_;
+  operation.complete(&operation);
 }
 
 void Connection::break_off(int error) {

@@ -31,6 +31,7 @@ class Connection : public berth_connection {
   [[nodiscard]] int read(berth_operation& operation);
   [[nodiscard]] int write(berth_operation& operation);
   [[nodiscard]] int sleep(berth_operation& operation);
+  [[nodiscard]] int background(berth_operation& operation);
   void finish(int outcome, std::string_view text);
   void log(LogLevel level, std::string_view text);
   [[nodiscard]] SessionContext& context() const { return context_; }
@@ -54,6 +55,7 @@ class Connection : public berth_connection {
   [[nodiscard]] bool reading() const { return read_ != nullptr; }
   [[nodiscard]] bool writing() const { return write_ != nullptr; }
   [[nodiscard]] bool sleeping() const { return !timers_of_operations_.empty(); }
+  [[nodiscard]] bool in_background() const { return calls_ > 0; }
   [[nodiscard]] bool read_ends_on_drain() const;
 
   // Carries out the pending read or write as far as it goes, with these flags in the system call
@@ -71,6 +73,11 @@ class Connection : public berth_connection {
   // complete_write() in its next turn.
   [[nodiscard]] virtual bool may_complete_at_once() { return true; }
   void complete_write(int error);
+  // Makes the call of a background operation, at once, or elsewhere to tell complete_call() when it
+  // is over. Throws std::bad_alloc where it cannot.
+  enum class Called { at_once, elsewhere };
+  virtual Called make_call(berth_operation& operation) = 0;
+  void complete_call(berth_operation& operation);
   // The time of a sleep, or of a read with a `duration`, has come: completes it.
   virtual void on_operation_timer(berth_operation& operation);
 
@@ -101,6 +108,7 @@ class Connection : public berth_connection {
   std::size_t write_part_ = 0;    // the first part of write_ that is not sent whole,
   std::size_t write_offset_ = 0;  // and how much of it is
   std::list<OperationTimer> timers_of_operations_;
+  unsigned calls_ = 0;   // in the background
   int error_ = 0;        // what every later operation ends with
   bool at_end_ = false;  // the client has closed its side
 };

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <new>
+
 #include "serve/crash_note.hpp"
 
 namespace berth {
@@ -75,6 +77,15 @@ void LoopConnection::end(int error) {
 
 void LoopConnection::on_operation_timer(berth_operation& operation) {
   run([&] { Connection::on_operation_timer(operation); });
+}
+
+Connection::Called LoopConnection::make_call(berth_operation& operation) {
+  if (owner_.background_pool().start(operation, *this, report())) return Called::elsewhere;
+  throw std::bad_alloc();  // the system has no thread to give
+}
+
+void LoopConnection::on_background_end(berth_operation& operation) {
+  run([&] { complete_call(operation); });
 }
 
 bool LoopConnection::may_complete_at_once() {

@@ -4,12 +4,13 @@
 
 #include <memory>
 
+#include "serve/background_pool.hpp"
 #include "serve/connection.hpp"
 #include "serve/event_loop.hpp"
 
 namespace berth {
 
-class LoopConnection final : public Connection, private Watcher {
+class LoopConnection final : public Connection, private Watcher, private BackgroundPool::Client {
  public:
   // What the connection tells its owner. Both calls are the last thing the connection does in a
   // call from outside; `over` may destroy it.
@@ -17,6 +18,8 @@ class LoopConnection final : public Connection, private Watcher {
     // Bytes went in or out, or the client is waited for from now on.
     virtual void moved(LoopConnection& connection) = 0;
     virtual void over(LoopConnection& connection) = 0;  // the session has ended and is closed
+    // Where its calls in the background are made; outlives it.
+    virtual BackgroundPool& background_pool() = 0;
 
    protected:
     ~Owner() = default;
@@ -54,6 +57,8 @@ class LoopConnection final : public Connection, private Watcher {
   void finish_yielded_write();
   void close();
   void on_operation_timer(berth_operation& operation) override;
+  Called make_call(berth_operation& operation) override;
+  void on_background_end(berth_operation& operation) override;
 
   // Writes that one call from the loop completes without waiting.
   static constexpr int kBurst = 64;

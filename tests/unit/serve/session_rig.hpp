@@ -162,6 +162,8 @@ class Session : private LoopConnection::Owner {
     orders.start(loop.demultiplexer(), order_.get());
     CallTimer idle(loop.timers(), [this] { looped_->end(ETIMEDOUT); });
     if (settings.idle_timeout != kUnlimited) idle.arm(after(Clock::now(), settings.idle_timeout));
+    BackgroundPool pool(loop.demultiplexer());
+    pool_ = &pool;
     LoopConnection::Owner& owner = *this;
     looped_.emplace(context, accepted(), loop, buffers_, owner);
     over_ = false;
@@ -177,6 +179,7 @@ class Session : private LoopConnection::Owner {
     context.stop.drain();
     orders >= kCancel ? looped_->end(ECANCELED) : looped_->begin_drain();
   }
+  BackgroundPool& background_pool() override { return *pool_; }
   void moved(LoopConnection&) override {}
   void over(LoopConnection&) override {
     over_ = true;
@@ -190,6 +193,7 @@ class Session : private LoopConnection::Owner {
   BufferPool buffers_;
   Handler handler_ = script_handler(serve_);
   EventLoop* loop_ = nullptr;
+  BackgroundPool* pool_ = nullptr;
   bool over_ = false;
 
  public:
