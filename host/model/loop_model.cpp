@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <vector>
 
 namespace berth {
@@ -9,9 +10,11 @@ namespace berth {
 LoopModel::LoopModel(ModelContext context)
     : context_(std::move(context)),
       background_(context_.loop.demultiplexer()),
-      idle_(context_.loop.timers(), [this] { end_silent(); }) {}
+      idle_(context_.loop.timers(), [this] { end_silent(); }) {
+  context_.loop.watch_turns([this](Duration length) { on_long_turn(length); });
+}
 
-LoopModel::~LoopModel() = default;
+LoopModel::~LoopModel() { context_.loop.watch_turns(nullptr); }
 
 void LoopModel::start(AcceptedConnection accepted) {
   SessionContext& sessions = context_.sessions;
@@ -50,6 +53,23 @@ void LoopModel::end_silent() {
     // It goes to the end of the list, or away.
     first.waits_for_client() ? first.end(ETIMEDOUT) : moved(first);
   }
+}
+
+void LoopModel::on_long_turn(Duration length) {
+  const auto notice = hold_ups_.note(context_.loop.now() + length, length);
+  if (!notice) return;
+  const auto milliseconds = [](Duration duration) {
+    return duration / std::chrono::milliseconds(1);
+  };
+  std::string others;
+  if (notice->times > 1) {
+    others = fmt::format(" ({} times in the last {}s, the longest {} ms)", notice->times,
+                         notice->since / std::chrono::seconds(1), milliseconds(notice->longest));
+  }
+  context_.sessions.log.warn(
+      "handler '{}' held the event loop up for {} ms{}: use co_await connection.in_background(f) "
+      "for work that blocks",
+      context_.sessions.settings.handler, milliseconds(notice->length), others);
 }
 
 template <class Call>

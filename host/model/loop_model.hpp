@@ -5,6 +5,7 @@
 #include <list>
 
 #include "model/model.hpp"
+#include "serve/hold_up_policy.hpp"
 #include "serve/loop_connection.hpp"
 
 namespace berth {
@@ -23,6 +24,7 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   void over(LoopConnection& connection) override;
   BackgroundPool& background_pool() override { return background_; }
   void end_silent();
+  void on_long_turn(Duration length);
   template <class Call>
   void for_each(Call call);
 
@@ -33,6 +35,7 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   std::list<LoopConnection> connections_;
   BackgroundPool background_;  // ends first: what it still calls belongs to a connection
   CallTimer idle_;
+  HoldUpPolicy hold_ups_;
 };
 
 }  // namespace berth

@@ -175,6 +175,25 @@ TEST_CASE("a cancel ends the calls that have not begun, and the others when they
   CHECK(called == threads);
 }
 
+TEST_CASE("a handler that holds the loop up is told in the log by its name, and not each time") {
+  Rig rig([](berth_connection* c) -> Script {
+    ReadOp read(c);
+    co_await read;
+    std::this_thread::sleep_for(120ms);
+    finish(c, BERTH_FAILED, "so that nobody lingers");
+  });
+  for (int i = 1; i <= 2; ++i) {
+    const Fd client = rig.start();
+    REQUIRE(send_all(client, "x"));
+    rig.turn_until_ended(i);
+  }
+  const std::string log = rig.log.text();
+  const std::string words = "handler 'script' held the event loop up for 1";
+  CHECK(log.find(words) != std::string::npos);
+  CHECK(log.find(words) == log.rfind(words));
+  CHECK(log.find("warn") != std::string::npos);
+}
+
 TEST_CASE("every session of a loop learns of a drain, whatever it waits for") {
   int ends = 0, stopping = 0;
   Rig rig([&](berth_connection* c) -> Script {
