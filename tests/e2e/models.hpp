@@ -8,26 +8,30 @@
 namespace e2e {
 
 // `own_process`: each session is a process, so that a crash costs one connection only.
-// `descriptors_per_session`: what the worker keeps open for each.
+// `descriptors_per_session`: what the worker keeps open for each. `in_loop`: all share one thread.
 struct Fork {
   static constexpr const char* name = "fork";
   static constexpr bool own_process = true;
   static constexpr std::size_t descriptors_per_session = 0;
+  static constexpr bool in_loop = false;
 };
 struct SignalFork {
   static constexpr const char* name = "signal-fork";
   static constexpr bool own_process = true;
   static constexpr std::size_t descriptors_per_session = 1;
+  static constexpr bool in_loop = false;
 };
 struct Thread {
   static constexpr const char* name = "thread";
   static constexpr bool own_process = false;
   static constexpr std::size_t descriptors_per_session = 1;
+  static constexpr bool in_loop = false;
 };
 struct Select {
   static constexpr const char* name = "select";
   static constexpr bool own_process = false;
   static constexpr std::size_t descriptors_per_session = 1;
+  static constexpr bool in_loop = true;
 };
 
 }  // namespace e2e

@@ -187,8 +187,8 @@ struct berth_host {
    *
    * A drain waits for it. It cannot be interrupted: when the drain's deadline comes while it runs,
    * the session learns of that only when it has returned. This operation then still succeeds, and
-   * those started later end with ECANCELED. A worker whose call has not returned a second after the
-   * deadline ends with the call. That the client has gone or is silent ends no call, and while one
+   * those started later end with ECANCELED. A worker whose call has not returned shortly after the
+   * deadline ends all the same. That the client has gone or is silent ends no call, and while one
    * is all that a session waits for, idle_timeout does not run.
    *
    * Returns BERTH_DONE or BERTH_PENDING. */
