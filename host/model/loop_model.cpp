@@ -2,21 +2,26 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string>
 #include <vector>
 
 namespace berth {
 
 LoopModel::LoopModel(ModelContext context)
-    : context_(std::move(context)), idle_(context_.loop.timers(), [this] { end_silent(); }) {}
+    : LoopConnection::Owner(context.loop, background_),
+      context_(std::move(context)),
+      background_(context_.loop.demultiplexer(), LoopConnection::on_call_end),
+      idle_(context_.loop.timers(), [this] { end_silent(); }) {
+  context_.loop.watch_turns([this](Duration length) { on_long_turn(length); });
+}
 
-LoopModel::~LoopModel() = default;
+LoopModel::~LoopModel() { context_.loop.watch_turns(nullptr); }
 
 void LoopModel::start(AcceptedConnection accepted) {
   SessionContext& sessions = context_.sessions;
   const std::uint64_t id = accepted.id;
   LoopConnection::Owner& owner = *this;
-  LoopConnection& connection =
-      connections_.emplace_back(sessions, std::move(accepted), context_.loop, owner);
+  LoopConnection& connection = connections_.emplace_back(sessions, std::move(accepted), owner);
   connection.place = std::prev(connections_.end());
   connection.last_active = context_.loop.now();
   if (connection.start()) return;  // it may be over already
@@ -50,6 +55,23 @@ void LoopModel::end_silent() {
   }
 }
 
+void LoopModel::on_long_turn(Duration length) {
+  const auto notice = hold_ups_.note(context_.loop.now() + length, length);
+  if (!notice) return;
+  const auto milliseconds = [](Duration duration) {
+    return duration / std::chrono::milliseconds(1);
+  };
+  std::string others;
+  if (notice->times > 1) {
+    others = fmt::format(" ({} times in the last {}s, the longest {} ms)", notice->times,
+                         notice->since / std::chrono::seconds(1), milliseconds(notice->longest));
+  }
+  context_.sessions.log.warn(
+      "handler '{}' held the event loop up for {} ms{}: use co_await connection.in_background(f) "
+      "for work that blocks",
+      context_.sessions.settings.handler, milliseconds(notice->length), others);
+}
+
 template <class Call>
 void LoopModel::for_each(Call call) {
   // A call may move the connection within the list or end it, but no other.
@@ -65,6 +87,7 @@ void LoopModel::begin_drain() {
 
 void LoopModel::cancel_sessions() {
   for_each([](LoopConnection& connection) { connection.end(ECANCELED); });
+  background_.cancel_waiting();
 }
 
 }  // namespace berth

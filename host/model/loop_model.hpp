@@ -5,6 +5,7 @@
 #include <list>
 
 #include "model/model.hpp"
+#include "serve/hold_up_policy.hpp"
 #include "serve/loop_connection.hpp"
 
 namespace berth {
@@ -22,6 +23,7 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   void moved(LoopConnection& connection) override;
   void over(LoopConnection& connection) override;
   void end_silent();
+  void on_long_turn(Duration length);
   template <class Call>
   void for_each(Call call);
 
@@ -29,7 +31,9 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   // The longest silent first: each that moves goes to the end, so that one timer, for the first,
   // serves the idle_timeout of all and costs nothing per message.
   std::list<LoopConnection> connections_;
+  BackgroundPool background_;  // ends first: what it still calls belongs to a connection
   CallTimer idle_;
+  HoldUpPolicy hold_ups_;
 };
 
 }  // namespace berth

@@ -122,7 +122,7 @@ void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
   restore_signals();
   ::sigprocmask(SIG_SETMASK, &no_signals_, nullptr);
 
-  connection.serve(timers);
+  connection.serve();
   slot.report = connection.report();
   ::_exit(0);
 }

@@ -140,7 +140,7 @@ void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
     TimerQueue timers;
     BlockingConnection connection(sessions, std::move(accepted), timers, buffers);
     const Registration registration(*this, connection);
-    connection.serve(timers);
+    connection.serve();
     report = connection.report();
   }
   log_ended(sessions.log, report, sessions.settings.handler);

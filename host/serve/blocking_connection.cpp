@@ -26,12 +26,12 @@ const timespec* until(TimePoint when, timespec& storage) {
 
 }  // namespace
 
-void BlockingConnection::serve(TimerQueue& timers) {
+void BlockingConnection::serve() {
   set_current_session(&report());
   begin();
   end_if_forgotten();
   while (!finished()) {
-    wait_for_one(timers);
+    wait_for_one();
     end_if_forgotten();
   }
   set_current_session(nullptr);
@@ -60,12 +60,12 @@ ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
   return sent < 0 ? -errno : sent;
 }
 
-void BlockingConnection::wait_for_one(TimerQueue& timers) {
+void BlockingConnection::wait_for_one() {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
   // makes the system call return.
   if (context_.stop.cancelled()) return break_off(ECANCELED);
-  const bool alone = timers.next() == kNever && reading() != writing();
-  if (!alone || read_ends_on_drain()) return poll_for_first(timers);
+  const bool alone = timers_.next() == kNever && reading() != writing();
+  if (!alone || read_ends_on_drain()) return poll_for_first();
   flags_ = 0;
   after_call(writing() ? carry_on_write() : carry_on_read());
 }
@@ -81,7 +81,7 @@ void BlockingConnection::after_call(ssize_t result) {
   }
 }
 
-void BlockingConnection::poll_for_first(TimerQueue& timers) {
+void BlockingConnection::poll_for_first() {
   // Without events, at worst a drain is noticed late.
   (void)context_.stop.make_events();
   if (context_.stop.cancelled()) return;
@@ -99,7 +99,7 @@ void BlockingConnection::poll_for_first(TimerQueue& timers) {
       events == 0 ? kNever : after(start, context_.settings.idle_timeout - silent_for_);
   timespec storage;
   const int ready = ::ppoll(polled.data(), polled.size(),
-                            until(std::min(timers.next(), idle_end), storage), nullptr);
+                            until(std::min(timers_.next(), idle_end), storage), nullptr);
   if (context_.stop.cancelled()) return;
   const bool moved = ready > 0 && move_what_is_ready(polled[0].revents);
   const TimePoint now = Clock::now();
@@ -108,7 +108,7 @@ void BlockingConnection::poll_for_first(TimerQueue& timers) {
   } else if (events != 0) {
     silent_for_ += now - start;  // also over reads that end by a time of their own
   }
-  timers.fire_due(now);
+  timers_.fire_due(now);
   if (now >= idle_end && !moved && !finished()) break_off(ETIMEDOUT);
 }
 
@@ -120,6 +120,12 @@ bool BlockingConnection::move_what_is_ready(short events) {
   if (events != 0 && writing()) moved = over(carry_on_write()) || report().bytes_out != before;
   if ((events & ~POLLOUT) != 0 && reading()) moved = over(carry_on_read()) || moved;
   return moved;
+}
+
+// Nobody else is held up by it.
+Connection::Called BlockingConnection::make_call(berth_operation& operation) {
+  operation.bytes.call.function(operation.bytes.call.argument);
+  return Called::at_once;
 }
 
 void BlockingConnection::linger() {

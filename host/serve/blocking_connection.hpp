@@ -16,26 +16,30 @@ class BlockingConnection final : public Connection {
   // The timers are for this connection alone, the buffers for this thread.
   BlockingConnection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers,
                      BufferPool& buffers)
-      : Connection(context, std::move(accepted), timers), buffers_(buffers) {}
+      : Connection(context, std::move(accepted)), timers_(timers), buffers_(buffers) {}
 
   // Serves from the first byte to the last; returns when the session is over and its socket closed.
   // It ends early when context.stop is cancelled and interrupt() is called.
-  void serve(TimerQueue& timers);
+  void serve();
 
   // Wakes a system call that waits for the client, for good: whatever it waited for has come to an
   // end. Async-signal-safe, and safe from any thread while serve() has not returned.
   void interrupt();
 
  private:
-  void wait_for_one(TimerQueue& timers);
-  void poll_for_first(TimerQueue& timers);
+  void wait_for_one();
+  void poll_for_first();
   [[nodiscard]] bool move_what_is_ready(short events);
   void after_call(ssize_t result);
   void linger();
   [[nodiscard]] bool drop_input();
   Received receive() override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
+  Called make_call(berth_operation& operation) override;
 
+  TimerQueue& timers() override { return timers_; }
+
+  TimerQueue& timers_;
   BufferPool& buffers_;
   int flags_ = MSG_DONTWAIT;  // for the next recv or send: or 0, where there is nothing else to do
 

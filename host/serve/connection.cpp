@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -20,7 +21,7 @@ namespace berth {
 class Connection::OperationTimer final : public Timer {
  public:
   OperationTimer(Connection& connection, berth_operation& operation)
-      : Timer(connection.timers_),
+      : Timer(connection.timers()),
         connection_(connection),
         operation_(operation),
         next_(connection.operation_timers_) {
@@ -42,11 +43,10 @@ class Connection::OperationTimer final : public Timer {
   OperationTimer* next_;
 };
 
-Connection::Connection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers)
+Connection::Connection(SessionContext& context, AcceptedConnection accepted)
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(accepted.socket)),
-      timers_(timers),
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
 
 Connection::~Connection() {
@@ -131,6 +131,25 @@ int Connection::sleep(berth_operation& operation) {
   return BERTH_PENDING;
 }
 
+int Connection::background(berth_operation& operation) {
+  if (operation.size < kOperationSize || operation.bytes.call.function == nullptr) {
+    return end_at_once(operation, EINVAL);
+  }
+  // As for a sleep: a client that has gone ends no call. Where calls are made at once no system
+  // call of the host's may have come by to see that the session is cancelled.
+  if (context_.stop.cancelled()) error_ = ECANCELED;
+  if (error_ == ECANCELED) return end_at_once(operation, error_);
+  if (calls_ == std::numeric_limits<decltype(calls_)>::max()) return end_at_once(operation, ENOMEM);
+  operation.error = 0;
+  try {
+    if (make_call(operation) == Called::at_once) return BERTH_DONE;
+  } catch (const std::bad_alloc&) {
+    return end_at_once(operation, ENOMEM);
+  }
+  ++calls_;
+  return BERTH_PENDING;
+}
+
 void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
   report_.error = error_;
@@ -146,7 +165,7 @@ void Connection::finish(int outcome, std::string_view text) {
 }
 
 void Connection::end_if_forgotten() {
-  if (finished() || reading() || writing() || sleeping()) return;
+  if (finished() || reading() || writing() || sleeping() || in_background()) return;
   finish(BERTH_FAILED, "it neither waits for an operation nor called finish()");
 }
 
@@ -282,6 +301,11 @@ void Connection::cancel_sleeps(int error) {
     operation.error = error;
     operation.complete(&operation);
   }
+}
+
+void Connection::complete_call(berth_operation& operation) {
+  --calls_;
+  operation.complete(&operation);
 }
 
 void Connection::break_off(int error) {

@@ -20,7 +20,7 @@ namespace berth {
 class Connection : public berth_connection {
  public:
   // What it borrows outlives it.
-  Connection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers);
+  Connection(SessionContext& context, AcceptedConnection accepted);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection();
@@ -29,6 +29,7 @@ class Connection : public berth_connection {
   [[nodiscard]] int read(berth_operation& operation);
   [[nodiscard]] int write(berth_operation& operation);
   [[nodiscard]] int sleep(berth_operation& operation);
+  [[nodiscard]] int background(berth_operation& operation);
   void finish(int outcome, std::string_view text);
   void log(LogLevel level, std::string_view text);
   [[nodiscard]] SessionContext& context() const { return context_; }
@@ -50,8 +51,11 @@ class Connection : public berth_connection {
   [[nodiscard]] bool reading() const { return read_ != nullptr; }
   [[nodiscard]] bool writing() const { return write_ != nullptr; }
   [[nodiscard]] bool sleeping() const { return operation_timers_ != nullptr; }
+  [[nodiscard]] bool in_background() const { return calls_ > 0; }
   [[nodiscard]] bool read_ends_on_drain() const;
 
+  // For the clocks of operations.
+  virtual TimerQueue& timers() = 0;
   // How bytes move, which is the subclass's. As Demultiplexer::receive and send; -EINTR may come
   // too, and means the same as kNotYet.
   virtual Received receive() = 0;
@@ -76,6 +80,11 @@ class Connection : public berth_connection {
   // carry_on_write() in a while.
   [[nodiscard]] virtual bool may_complete_at_once() { return true; }
   void complete_write(int error);
+  // Makes the call of a background operation, at once, or elsewhere to tell complete_call() when it
+  // is over. Throws std::bad_alloc where it cannot.
+  enum class Called { at_once, elsewhere };
+  virtual Called make_call(berth_operation& operation) = 0;
+  void complete_call(berth_operation& operation);
   // The time of a sleep, or of a read with a `duration`, has come: completes it.
   virtual void on_operation_timer(berth_operation& operation);
 
@@ -95,15 +104,15 @@ class Connection : public berth_connection {
   void drop_timer(berth_operation& operation);
   void cancel_sleeps(int error);
 
-  TimerQueue& timers_;
   SessionReport report_;
   Lent lent_;
   berth_operation* read_ = nullptr;
   berth_operation* write_ = nullptr;
   std::size_t written_ = 0;  // bytes of write_ that are sent
   OperationTimer* operation_timers_ = nullptr;
-  int error_ = 0;        // what every later operation ends with
-  bool at_end_ = false;  // the client has closed its side
+  int error_ = 0;            // what every later operation ends with
+  std::uint16_t calls_ = 0;  // in the background
+  bool at_end_ = false;      // the client has closed its side
 };
 
 // The C table over the functions above, for all connections.

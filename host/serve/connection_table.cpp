@@ -65,6 +65,8 @@ const berth_host kHostTable = {
         [](berth_connection* c, int level, berth_bytes text) noexcept {
           of(c).log(level_of(level), {text.data, text.size});
         },
+    .background = [](berth_connection* c,
+                     berth_operation* o) noexcept { return of(c).background(*o); },
 };
 
 }  // namespace berth

@@ -40,8 +40,15 @@ class EventLoop {
   void run();
   void stop() { running_ = false; }
 
+  // What one turn does for all that are ready should not take so long that they notice.
+  static constexpr Duration kLongTurn = std::chrono::milliseconds(100);
+  // Has `call` told at the end of each turn whose work took longer than that how long it took.
+  // Null: turns are not measured.
+  void watch_turns(std::function<void(Duration)> call) { on_long_turn_ = std::move(call); }
+
  private:
   void turn();
+  void measure_turn();
   void set_alarm(TimePoint when);
   void on_alarm();
 
@@ -55,6 +62,7 @@ class EventLoop {
   TimePoint alarm_rings_ = kNever;
   TimePoint now_ = Clock::now();
   bool running_ = true;
+  std::function<void(Duration)> on_long_turn_;
 };
 
 // A timer that calls a function.

@@ -90,7 +90,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
   Ring ring_;
   ProvidedBuffers buffers_;
   std::vector<Slot> slots_;         // by descriptor
-  std::vector<Gathered> gathered_;  // since the last submission
+  std::deque<Gathered> gathered_;  // since the last submission; a deque does not move them
   int arrived_on_ = -1;             // the stream that is being called about
   Received arrived_;                // this, unless it has taken it
 };

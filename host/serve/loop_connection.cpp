@@ -1,5 +1,7 @@
 #include "serve/loop_connection.hpp"
 
+#include <new>
+
 #include "serve/crash_note.hpp"
 
 namespace berth {
@@ -8,7 +10,7 @@ namespace berth {
 class LoopConnection::Later final : public Timer {
  public:
   explicit Later(LoopConnection& connection)
-      : Timer(connection.loop_.timers()), connection_(connection) {}
+      : Timer(connection.owner_.loop.timers()), connection_(connection) {}
   void on_due() override { (connection_.*call)(); }
 
   void (LoopConnection::*call)() = nullptr;
@@ -18,19 +20,15 @@ class LoopConnection::Later final : public Timer {
   LoopConnection& connection_;
 };
 
-LoopConnection::LoopConnection(SessionContext& context, AcceptedConnection accepted,
-                               EventLoop& loop, Owner& owner)
-    : Connection(context, std::move(accepted), loop.timers()),
-      Stream(socket_.get()),
-      loop_(loop),
-      owner_(owner) {}
+LoopConnection::LoopConnection(SessionContext& context, AcceptedConnection accepted, Owner& owner)
+    : Connection(context, std::move(accepted)), Stream(socket_.get()), owner_(owner) {}
 
 LoopConnection::~LoopConnection() {
-  if (registered_) loop_.demultiplexer().remove(*this);
+  if (registered_) owner_.loop.demultiplexer().remove(*this);
 }
 
 bool LoopConnection::start() {
-  registered_ = loop_.demultiplexer().add(*this);
+  registered_ = owner_.loop.demultiplexer().add(*this);
   if (!registered_) return false;
   run([this] { begin(); });
   return true;
@@ -60,13 +58,13 @@ void LoopConnection::on_input() {
 }
 
 ssize_t LoopConnection::send(const iovec* pieces, std::size_t count) {
-  const ssize_t result = loop_.demultiplexer().send(*this, pieces, count);
+  const ssize_t result = owner_.loop.demultiplexer().send(*this, pieces, count);
   sending_ = result == kNotYet;
   return result;
 }
 
 void LoopConnection::cancel_send() {
-  if (sending_) loop_.demultiplexer().cancel_send(*this);
+  if (sending_) owner_.loop.demultiplexer().cancel_send(*this);
   sending_ = false;
 }
 
@@ -93,11 +91,22 @@ void LoopConnection::on_operation_timer(berth_operation& operation) {
   run([&] { Connection::on_operation_timer(operation); });
 }
 
+Connection::Called LoopConnection::make_call(berth_operation& operation) {
+  operation.reserved = this;
+  if (owner_.background.start(operation, report())) return Called::elsewhere;
+  throw std::bad_alloc();  // the system has no thread to give
+}
+
+void LoopConnection::on_call_end(berth_operation& operation) {
+  auto& connection = *static_cast<LoopConnection*>(operation.reserved);
+  connection.run([&] { connection.complete_call(operation); });
+}
+
 bool LoopConnection::may_go_on() {
   if (++burst_ < kBurst) return true;
   if (!yielded_) {
     yielded_ = true;
-    later(loop_.now(), &LoopConnection::go_on);
+    later(owner_.loop.now(), &LoopConnection::go_on);
   }
   return false;
 }
@@ -113,7 +122,7 @@ void LoopConnection::go_on() {
 void LoopConnection::linger() {
   half_close();
   lingering_ = true;
-  later(after(loop_.now(), kLingerTime), &LoopConnection::close);
+  later(after(owner_.loop.now(), kLingerTime), &LoopConnection::close);
   later_->linger_end = later_->due();
   drop_input();
 }
@@ -126,7 +135,8 @@ void LoopConnection::drop_input() {
     if (count <= 0) return close();
   }
   // There may be more, of which nobody will tell.
-  if (loop_.now() < later_->linger_end) return later(loop_.now(), &LoopConnection::drop_input);
+  if (owner_.loop.now() < later_->linger_end)
+    return later(owner_.loop.now(), &LoopConnection::drop_input);
   close();
 }
 

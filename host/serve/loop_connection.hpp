@@ -5,6 +5,7 @@
 #include <list>
 #include <memory>
 
+#include "serve/background_pool.hpp"
 #include "serve/connection.hpp"
 #include "serve/event_loop.hpp"
 
@@ -12,19 +13,24 @@ namespace berth {
 
 class LoopConnection final : public Connection, private Stream {
  public:
-  // What the connection tells its owner. Both calls are the last thing the connection does in a
-  // call from outside; `over` may destroy it.
+  // What all connections of a loop have in common, and what they tell their owner. Both calls are
+  // the last thing the connection does in a call from outside; `over` may destroy it.
   struct Owner {
+    EventLoop& loop;
+    BackgroundPool& background;
+
+    Owner(EventLoop& its_loop, BackgroundPool& its_background)
+        : loop(its_loop), background(its_background) {}
     // Bytes went in or out, or the client is waited for from now on.
     virtual void moved(LoopConnection& connection) = 0;
     virtual void over(LoopConnection& connection) = 0;  // the session has ended and is closed
+    // Where its calls in the background are made; outlives it.
 
    protected:
     ~Owner() = default;
   };
 
-  LoopConnection(SessionContext& context, AcceptedConnection accepted, EventLoop& loop,
-                 Owner& owner);
+  LoopConnection(SessionContext& context, AcceptedConnection accepted, Owner& owner);
   ~LoopConnection() override;
 
   // Registers the socket and hands the connection to the handler. False, with errno set, where it
@@ -33,6 +39,8 @@ class LoopConnection final : public Connection, private Stream {
   void begin_drain();
   // Ends what is pending with `error`.
   void end(int error);
+  // What Owner::background is to call at the end of an operation that make_call() gave it.
+  static void on_call_end(berth_operation& operation);
   // Whether it is the client's move: a read or a write is pending.
   [[nodiscard]] bool waits_for_client() const { return reading() || writing(); }
 
@@ -50,9 +58,10 @@ class LoopConnection final : public Connection, private Stream {
 
   void on_input() override;
   void on_sent(ssize_t result) override;
-  Received receive() override { return loop_.demultiplexer().receive(*this); }
+  Received receive() override { return owner_.loop.demultiplexer().receive(*this); }
   ssize_t send(const iovec* pieces, std::size_t count) override;
   void cancel_send() override;
+  TimerQueue& timers() override { return owner_.loop.timers(); }
   void on_operation_timer(berth_operation& operation) override;
 
   // An event loop lets one busy session do so much in a call, and then the others have their turn.
@@ -64,13 +73,13 @@ class LoopConnection final : public Connection, private Stream {
   class Later;
   void later(TimePoint when, void (LoopConnection::*call)());
   void close();
+  Called make_call(berth_operation& operation) override;
 
   // Operations that one call from the loop starts without waiting.
   static constexpr int kBurst = 128;
   // How long a client may take to close after the handler has.
   static constexpr Duration kLingerTime = std::chrono::seconds(2);
 
-  EventLoop& loop_;
   Owner& owner_;
   std::unique_ptr<Later> later_;  // made when first needed
   std::uint16_t burst_ = 0;

@@ -16,19 +16,20 @@ constexpr std::uint32_t kStillFilling = 1u << 4;  // IORING_CQE_F_BUF_MORE
 
 }  // namespace
 
-ProvidedBuffers::ProvidedBuffers(io_uring& ring)
-    : ring_(ring), memory_(std::make_unique_for_overwrite<char[]>(kCount * kSize)) {
-  void* const queue = ::mmap(nullptr, kCount * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (queue == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-  queue_ = static_cast<io_uring_buf_ring*>(queue);
+// In memory at once: it is all used in turn, and its first use would cost some connection a fault.
+ProvidedBuffers::ProvidedBuffers(io_uring& ring) : ring_(ring) {
+  void* const memory = ::mmap(nullptr, kMapped, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  memory_ = static_cast<char*>(memory);
+  queue_ = reinterpret_cast<io_uring_buf_ring*>(memory_ + kCount * kSize);
   int failure = provide(kFillBitByBit);
   if (failure == -EINVAL) {
     bit_by_bit_ = false;
     failure = provide(0);
   }
   if (failure < 0) {
-    ::munmap(queue, kCount * sizeof(io_uring_buf));
+    ::munmap(memory_, kMapped);
     throw std::system_error(-failure, std::generic_category(), "cannot provide buffers");
   }
   io_uring_buf_ring_init(queue_);
@@ -37,7 +38,7 @@ ProvidedBuffers::ProvidedBuffers(io_uring& ring)
 
 ProvidedBuffers::~ProvidedBuffers() {
   (void)io_uring_unregister_buf_ring(&ring_, kGroup);
-  ::munmap(queue_, kCount * sizeof(io_uring_buf));
+  ::munmap(memory_, kMapped);
 }
 
 int ProvidedBuffers::provide(unsigned flags) {
@@ -52,18 +53,18 @@ int ProvidedBuffers::provide(unsigned flags) {
 void ProvidedBuffers::give_to_kernel(unsigned number) noexcept {
   buffers_[number] = {};
   ++kernel_has_;
-  io_uring_buf_ring_add(queue_, memory_.get() + number * kSize, kSize,
-                        static_cast<std::uint16_t>(number), io_uring_buf_ring_mask(kCount), 0);
+  io_uring_buf_ring_add(queue_, memory_ + number * kSize, kSize, static_cast<std::uint16_t>(number),
+                        io_uring_buf_ring_mask(kCount), 0);
   io_uring_buf_ring_advance(queue_, 1);
 }
 
 Lent ProvidedBuffers::lend(std::uint32_t completion_flags, std::size_t size) {
   const unsigned number = completion_flags >> IORING_CQE_BUFFER_SHIFT;
   Buffer& buffer = buffers_[number];
-  char* const data = memory_.get() + number * kSize + buffer.filled;
+  char* const data = memory_ + number * kSize + buffer.filled;
   buffer.filled += size;
   if (!bit_by_bit_ || (completion_flags & kStillFilling) == 0) {
-    buffer.kernel_s = false;
+    buffer.with_kernel = false;
     --kernel_has_;
   }
   ++buffer.lent;
@@ -75,8 +76,8 @@ Lent ProvidedBuffers::lend(std::uint32_t completion_flags, std::size_t size) {
 }
 
 void ProvidedBuffers::take_back(char* buffer) noexcept {
-  const auto offset = static_cast<std::size_t>(buffer - memory_.get());
-  if (buffer < memory_.get() || offset >= kCount * kSize) {
+  const auto offset = static_cast<std::size_t>(buffer - memory_);
+  if (buffer < memory_ || offset >= kCount * kSize) {
     delete[] buffer;  // a copy
   } else {
     let_go(static_cast<unsigned>(offset / kSize));
@@ -85,7 +86,7 @@ void ProvidedBuffers::take_back(char* buffer) noexcept {
 
 void ProvidedBuffers::let_go(unsigned number) noexcept {
   Buffer& buffer = buffers_[number];
-  if (--buffer.lent == 0 && !buffer.kernel_s) give_to_kernel(number);
+  if (--buffer.lent == 0 && !buffer.with_kernel) give_to_kernel(number);
 }
 
 }  // namespace berth

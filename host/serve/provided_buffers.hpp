@@ -12,7 +12,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "serve/buffer_pool.hpp"
 
@@ -35,9 +34,9 @@ class ProvidedBuffers final : public Lender {
 
  private:
   struct Buffer {
-    std::size_t filled = 0;  // bytes that the kernel has filled since it was given the buffer
-    unsigned lent = 0;       // parts of it that are lent
-    bool kernel_s = true;    // the kernel may still fill it
+    std::size_t filled = 0;   // bytes that the kernel has filled since it was given the buffer
+    unsigned lent = 0;        // parts of it that are lent
+    bool with_kernel = true;  // the kernel may still fill it
   };
   [[nodiscard]] int provide(unsigned flags);
   void give_to_kernel(unsigned number) noexcept;
@@ -46,13 +45,14 @@ class ProvidedBuffers final : public Lender {
   static constexpr unsigned kCount = 16;  // a power of two
   static constexpr unsigned kFew = 4;
   static constexpr std::size_t kSize = 256 * 1024;
+  static constexpr std::size_t kMapped = kCount * (kSize + sizeof(io_uring_buf));
 
   io_uring& ring_;
   bool bit_by_bit_ = true;
   unsigned kernel_has_ = 0;
   std::array<Buffer, kCount> buffers_{};
-  std::unique_ptr<char[]> memory_;
-  io_uring_buf_ring* queue_ = nullptr;  // of buffers given to the kernel; shared with it
+  char* memory_ = nullptr;              // the buffers, and behind them
+  io_uring_buf_ring* queue_ = nullptr;  // those given to the kernel; shared with it
 };
 
 }  // namespace berth

@@ -13,13 +13,21 @@ struct Echo {
   }
 
   berth::Task<> serve(berth::Connection connection) const {
-    while (auto message = co_await connection.read()) {
-      if (reply == Reply::verbatim) {
-        co_await connection.write(*message);
-      } else {
-        co_await connection.write("Echo=>", *message, " at ", berth::timestamp());
-      }
-    }
+    return reply == Reply::verbatim ? send_back(connection) : send_back_stamped(connection);
+  }
+
+ private:
+  static berth::Task<> send_back(berth::Connection connection) {
+    while (auto message = co_await connection.read()) co_await connection.write(*message);
+  }
+
+  static berth::Task<> send_back_stamped(berth::Connection connection) {
+    while (auto message = co_await connection.read()) co_await stamp(connection, *message);
+  }
+
+  // Apart, so that a connection that waits for its client keeps no room for a reply.
+  static berth::Task<> stamp(berth::Connection connection, std::string_view message) {
+    co_await connection.write("Echo=>", message, " at ", berth::timestamp());
   }
 };
 BERTH_HANDLER(Echo)

@@ -202,6 +202,13 @@ TEST_CASE_TEMPLATE("a handler in plain C serves", Model, EACH_MODEL) {
   CHECK(client.read_exactly(12) == "C says again");
 }
 
+TEST_CASE_TEMPLATE("a handler of an older minor version of the ABI serves", Model, EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "older_minor", {"options: {prefix: 'still '}"}));
+  Client client(host.port());
+  client.send("here");
+  CHECK(client.read_exactly(10) == "still here");
+}
+
 TEST_CASE_TEMPLATE("a handler built without flags loops a million times on a small stack", Model,
                    EACH_MODEL) {
   HostProcess host(one_listener(Model::name, "plain"));

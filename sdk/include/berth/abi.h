@@ -16,7 +16,8 @@
  * models with an event loop all connections of a worker share one thread; under `thread` each
  * session has its own, and serve() runs on several at once. A session is never moved to another
  * thread between two calls that the handler can see, except that its process is a fork of the one
- * that called create() under the fork models.
+ * that called create() under the fork models. Only what a handler asks to be called in the
+ * background (berth_host.background) runs beside all this, on a thread of the host's own.
  *
  * No exception may leave a function of either side.
  */
@@ -32,7 +33,7 @@ extern "C" {
 
 #define BERTH_ABI_MAGIC UINT64_C(0x0a48545245420d1a)
 #define BERTH_ABI_MAJOR UINT32_C(1)
-#define BERTH_ABI_MINOR UINT32_C(0)
+#define BERTH_ABI_MINOR UINT32_C(1)
 
 /* Bytes that somebody else owns; not ended by a zero. */
 typedef struct berth_bytes {
@@ -59,9 +60,9 @@ enum {
   BERTH_END = 2           /* out, read: the stream has ended (or a drain ended it); no data */
 };
 
-/* One read, write or sleep. It lives where the handler likes (a coroutine frame, say) and belongs
- * to the host from the call that starts it until that call returns BERTH_DONE or the host calls
- * complete(); until then it must not move, change or go away. */
+/* One read, write, sleep or call in the background. It lives where the handler likes (a coroutine
+ * frame, say) and belongs to the host from the call that starts it until that call returns
+ * BERTH_DONE or the host calls complete(); until then it must not move, change or go away. */
 struct berth_operation {
   uint16_t size;  /* in: sizeof(berth_operation) */
   uint16_t flags; /* in and out, see above */
@@ -70,7 +71,7 @@ struct berth_operation {
    * ETIMEDOUT (a read took longer than its `duration`, or the client was silent for the listener's
    * idle_timeout; later operations then end with ENOTCONN), ECANCELED (the drain's deadline has
    * come), EBUSY (a second read, or a second write, was started while one was pending), EINVAL (a
-   * field makes no sense), ENOMEM. */
+   * field makes no sense), ENOMEM (no memory, or no thread to call in the background on). */
   int32_t error;
 
   /* in: called by the host when a pending operation is over, on the session's thread. May start
@@ -92,6 +93,12 @@ struct berth_operation {
     /* read, out: what was read. Lent by the host until the next read of this connection starts or
      * the session finishes. Under a datagram transport one whole datagram, perhaps empty. */
     berth_bytes data;
+
+    /* background, in: what is to be called, and with what. Since minor version 1. */
+    struct {
+      void (*function)(void* argument);
+      void* argument;
+    } call;
   } bytes;
 
   void* reserved; /* the host's own while the operation is pending */
@@ -157,6 +164,35 @@ struct berth_host {
 
   /* A line in the host's log, with listener and connection named. The text is escaped. */
   void (*log)(berth_connection* connection, int level, berth_bytes text);
+
+  /* Since minor version 1. Calls `function(argument)`, which may take as long as it likes and block
+   * as it likes, without holding up other sessions. Done when it has returned. Any number may be
+   * pending on a connection, beside a read, a write and sleeps.
+   *
+   * Thread: under the models with an event loop a thread of a pool that the sessions of the worker
+   * share; where all threads of it are busy the call waits for one, and the calls begin in the
+   * order in which they were started. There all signals are blocked but those of a crash, also in
+   * programs that it starts. Under the other models the session has a thread to itself and nothing
+   * to hold up: the function is called at once on that thread, and BERTH_DONE is returned.
+   *
+   * Ownership: what `argument` points to is the handler's and stays untouched by the host. The
+   * function runs beside the session's own code: it may call none of the host's functions, and what
+   * both use needs locks or atomics. What it did is visible to the session when the operation is
+   * over.
+   *
+   * Errors: of the function's own the host knows nothing; it returns (no exception, no longjmp).
+   * The operation has an error only if the function was not called and never will be: EINVAL (it is
+   * null), ENOMEM, ECANCELED (the drain's deadline came before it began). A crash of it is a crash
+   * of the handler while it serves this connection.
+   *
+   * A drain waits for it. It cannot be interrupted: when the drain's deadline comes while it runs,
+   * the session learns of that only when it has returned. This operation then still succeeds, and
+   * those started later end with ECANCELED. A worker whose call has not returned shortly after the
+   * deadline ends all the same. That the client has gone or is silent ends no call, and while one
+   * is all that a session waits for, idle_timeout does not run.
+   *
+   * Returns BERTH_DONE or BERTH_PENDING. */
+  int (*background)(berth_connection* connection, berth_operation* operation);
 };
 
 /* ---- Options --------------------------------------------------------------------------------- */

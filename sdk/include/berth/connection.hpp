@@ -8,13 +8,19 @@
 #include <cerrno>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 namespace berth {
 inline namespace v1 {
@@ -62,18 +68,19 @@ std::int64_t nanoseconds(std::chrono::duration<Rep, Period> duration) {
 }
 
 // What a coroutine awaits: it lives in the coroutine's frame, so that no operation allocates.
+// Frames are most of what an idle connection costs, so it is kept small.
 class Operation : protected berth_operation {
  public:
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
-  void await_suspend(std::coroutine_handle<> awaiting) noexcept { awaiting_ = awaiting; }
+  void await_suspend(std::coroutine_handle<> awaiting) noexcept { whom_ = awaiting.address(); }
 
  protected:
-  explicit Operation(berth_connection* connection) : berth_operation{}, connection_(connection) {
+  explicit Operation(berth_connection* connection) : berth_operation{}, whom_(connection) {
     size = sizeof(berth_operation);
     complete = [](berth_operation* operation) noexcept {
-      static_cast<Operation*>(operation)->awaiting_.resume();
+      std::coroutine_handle<>::from_address(static_cast<Operation*>(operation)->whom_).resume();
     };
   }
   ~Operation() = default;
@@ -82,19 +89,23 @@ class Operation : protected berth_operation {
     if (error != 0) throw_error(error);
   }
 
-  berth_connection* connection_;
+  // Until the operation is started.
+  [[nodiscard]] berth_connection* connection() const {
+    return static_cast<berth_connection*>(whom_);
+  }
 
  private:
-  std::coroutine_handle<> awaiting_;
+  void* whom_;  // the connection, and from await_suspend() on the coroutine that waits
 };
 
 class [[nodiscard]] Read : public Operation {
  public:
+  explicit Read(berth_connection* connection) : Operation(connection) {}
   Read(berth_connection* connection, const ReadOptions& options) : Operation(connection) {
     duration = options.within.count();
     flags = options.ends_on_stop ? BERTH_ENDS_ON_STOP : 0;
   }
-  bool await_ready() noexcept { return connection_->host->read(connection_, this) == BERTH_DONE; }
+  bool await_ready() noexcept { return connection()->host->read(connection(), this) == BERTH_DONE; }
   std::optional<std::string_view> await_resume() const {
     throw_if_failed();
     if ((flags & BERTH_END) != 0) return std::nullopt;
@@ -109,7 +120,7 @@ class [[nodiscard]] Write : public Operation {
       : Operation(connection), pieces_(pieces) {}
   bool await_ready() noexcept {
     bytes.write = {pieces_.data(), N};
-    return connection_->host->write(connection_, this) == BERTH_DONE;
+    return connection()->host->write(connection(), this) == BERTH_DONE;
   }
   void await_resume() const { throw_if_failed(); }
 
@@ -122,8 +133,78 @@ class [[nodiscard]] Sleep : public Operation {
   Sleep(berth_connection* connection, std::int64_t length) : Operation(connection) {
     duration = length;
   }
-  bool await_ready() noexcept { return connection_->host->sleep(connection_, this) == BERTH_DONE; }
+  bool await_ready() noexcept {
+    return connection()->host->sleep(connection(), this) == BERTH_DONE;
+  }
   void await_resume() const { throw_if_failed(); }
+};
+
+// GCC before 13 destroys a temporary function with captures twice if it stands in a co_await
+// expression (GCC bug 101367). That matters only where destroying it does something.
+template <class F>
+constexpr bool survives_await =
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+    std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<F>;
+#else
+    true;
+#endif
+
+// A function and what became of it, in the coroutine's frame while another thread calls it. `F` is
+// a reference if the function has a name, and else the type of the temporary, which is moved here.
+template <class F>
+class [[nodiscard]] Background : public Operation {
+ public:
+  using Result = std::invoke_result_t<F>;
+
+  Background(berth_connection* connection, F&& function)
+      : Operation(connection), function_(std::forward<F>(function)) {}
+  bool await_ready() noexcept {
+    if (!host_knows_how()) {
+      call(this);
+      return true;
+    }
+    bytes.call = {&call, this};
+    return connection()->host->background(connection(), this) == BERTH_DONE;
+  }
+  Result await_resume() {
+    throw_if_failed();
+    if (exception_) std::rethrow_exception(std::move(exception_));
+    if constexpr (std::is_reference_v<Result>) {
+      return static_cast<Result>(**result_);
+    } else if constexpr (!std::is_void_v<Result>) {
+      return std::move(*result_);
+    }
+  }
+
+ private:
+  // The table of a host of version 1.0 ends before this function.
+  bool host_knows_how() const {
+    constexpr std::size_t kEnd = offsetof(berth_host, background) + sizeof(berth_host::background);
+    return connection()->host->size >= kEnd;
+  }
+  static void call(void* self) noexcept {
+    auto& it = *static_cast<Background*>(self);
+    try {
+      if constexpr (std::is_void_v<Result>) {
+        std::invoke(std::forward<F>(it.function_));
+      } else if constexpr (std::is_reference_v<Result>) {
+        auto&& result = std::invoke(std::forward<F>(it.function_));
+        it.result_.emplace(std::addressof(result));
+      } else {
+        it.result_.emplace(std::invoke(std::forward<F>(it.function_)));
+      }
+    } catch (...) {
+      it.exception_ = std::current_exception();
+    }
+  }
+
+  using Kept = std::conditional_t<
+      std::is_void_v<Result>, std::monostate,
+      std::conditional_t<std::is_reference_v<Result>, std::add_pointer_t<Result>, Result>>;
+
+  F function_;
+  std::optional<Kept> result_;
+  std::exception_ptr exception_;
 };
 
 inline berth_bytes bytes_of(std::string_view text) { return {text.data(), text.size()}; }
@@ -139,7 +220,8 @@ class Connection {
   // The next bytes that have arrived, at least one (a datagram may be empty), or an empty optional
   // at the end of the stream. They stay valid until the next read() of this connection starts.
   // Throws ConnectionLost.
-  [[nodiscard]] detail::Read read(const ReadOptions& options = {}) {
+  [[nodiscard]] detail::Read read() { return detail::Read(connection_); }
+  [[nodiscard]] detail::Read read(const ReadOptions& options) {
     return detail::Read(connection_, options);
   }
 
@@ -156,6 +238,28 @@ class Connection {
   template <class Rep, class Period>
   [[nodiscard]] detail::Sleep sleep_for(std::chrono::duration<Rep, Period> duration) {
     return {connection_, detail::nanoseconds(duration)};
+  }
+
+  // Calls `function()`, which may block: read files, ask databases, resolve names, calculate for
+  // long. Gives what it returns, or throws what it throws. Under a model with an event loop it runs
+  // on a thread of a pool and others are served meanwhile; where the session has a thread or a
+  // process to itself it is a plain call. berth_host.background in abi.h says it in full.
+  //
+  //     const auto rows = co_await connection.in_background([&] { return table.find(key); });
+  //
+  // The function runs beside other sessions, and beside other tasks of a when_all: what it shares
+  // with them needs a mutex or an atomic. It does not use the connection. A temporary one is moved
+  // into the coroutine's frame and destroyed on the session's thread; a named one is called where
+  // it is and must stay valid until the `co_await` is over.
+  // Throws ConnectionLost if the drain's deadline came before the function began. A deadline that
+  // comes while it runs shows in the next operation.
+  template <class F>
+  requires std::invocable<F>
+  [[nodiscard]] detail::Background<F> in_background(F&& function) {
+    static_assert(detail::survives_await<F>,
+                  "GCC before 13 destroys such a temporary twice: capture by reference ([&]), or "
+                  "name it first (auto f = [...] {...}; co_await connection.in_background(f);)");
+    return {connection_, std::forward<F>(function)};
   }
 
   // The other side's address, and the one it connected to: "127.0.0.1:2934", "[::1]:2934".

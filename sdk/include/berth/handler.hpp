@@ -29,7 +29,8 @@
 // - Whatever serve() throws ends that session alone. ConnectionLost is no fault; all else is logged
 //   as an error.
 // - The code between two co_awaits holds up the other sessions of a worker with an event loop.
-//   Waiting is therefore always co_awaited: read, write, sleep_for.
+//   Waiting is therefore always co_awaited: read, write, sleep_for; and what blocks or calculates
+//   for long is called with in_background.
 #pragma once
 
 #include <berth/abi.h>

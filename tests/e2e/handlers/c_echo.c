@@ -1,9 +1,14 @@
 /* Sends back what it receives, in plain C11: shows that a handler needs the binary interface and
- * nothing else. Option `prefix`: what each reply begins with. */
+ * nothing else. Option `prefix`: what each reply begins with. Built a second time with MINOR as a
+ * plugin of that minor version. */
 #include <berth/abi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifndef MINOR
+#define MINOR BERTH_ABI_MINOR
+#endif
 
 typedef struct echo {
   char prefix[64];
@@ -96,7 +101,7 @@ static const berth_option options[] = {{.name = "prefix",
 
 static const berth_plugin plugin = {.magic = BERTH_ABI_MAGIC,
                                     .abi_major = BERTH_ABI_MAJOR,
-                                    .abi_minor = BERTH_ABI_MINOR,
+                                    .abi_minor = MINOR,
                                     .size = sizeof(berth_plugin),
                                     .option_size = sizeof(berth_option),
                                     .name = "c_echo",

@@ -1,5 +1,5 @@
-// Sends back what it receives, but for the words that make it fail; and every so many connections
-// it crashes by itself.
+// Sends back what it receives, but for the words that make it fail, at once or after "background"
+// there; and every so many connections it crashes by itself.
 #include <berth/handler.hpp>
 
 #include <sys/mman.h>
@@ -25,12 +25,18 @@ struct Faulty {
   berth::Task<> serve(berth::Connection connection) const {
     while (auto message = co_await connection.read()) {
       fail(*message);
+      if (message->substr(0, kBackground.size()) == kBackground) {
+        const std::string_view word = message->substr(kBackground.size());
+        co_await connection.in_background([&] { fail(word); });
+      }
       if (crash_every != 0 && connection.id() % crash_every == 0) touch_nothing();
       co_await connection.write(*message);
     }
   }
 
  private:
+  static constexpr std::string_view kBackground = "background ";
+
   static void fail(std::string_view word) {
     if (word == "throw") throw std::runtime_error("thrown on demand");
     if (word == "throw int") throw 42;

@@ -57,6 +57,13 @@ std::string threads_of_process() {
   return "?";
 }
 
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
 std::string run_shell(const char* command) {
   const int status = std::system(command);
   if (status == -1) return "system failed";
@@ -134,6 +141,8 @@ struct Probe {
         co_await tick_while_reading(connection, lines, command.number);
       } else if (command.name == "listen") {
         co_await listen_beside_timer(connection, lines, pause);
+      } else if (command.name == "fetch") {
+        co_await fetch(connection);
       } else if (command.name == "bye") {
         co_await connection.write(pattern(command.number));
         co_return;  // with whatever the client has sent since unread
@@ -174,6 +183,13 @@ struct Probe {
     for (const auto& item : list) out += " " + item;
     for (const auto& [key, value] : map) out += " " + key + "=" + value;
     return out;
+  }
+
+  // What the file called `text` begins with; for a FIFO that is when somebody writes to it.
+  berth::Task<> fetch(berth::Connection connection) const {
+    const std::string line = co_await connection.in_background([&] { return first_line(text); });
+    connection.log(berth::Level::info, "fetched " + line);
+    co_await connection.write(line, "\n");
   }
 
   static berth::Task<> read_exactly(berth::Connection connection, berth::Buffer& buffer,
@@ -244,6 +260,12 @@ struct Probe {
     } else if (command.name == "block") {
       co_await connection.write("blocking\n");
       std::this_thread::sleep_for(duration);
+    } else if (command.name == "double") {
+      const std::size_t twice =
+          co_await connection.in_background([&] { return 2 * command.number; });
+      co_await connection.write(std::to_string(twice), "\n");
+    } else if (command.name == "catch") {
+      co_await connection.write(co_await thrown_in_background(connection), "\n");
     } else if (command.name == "hold") {
       OpenFiles files;
       files.open(command.number);
@@ -252,6 +274,15 @@ struct Probe {
     } else {
       co_await connection.write("what?\n");
     }
+  }
+
+  static berth::Task<std::string> thrown_in_background(berth::Connection connection) {
+    try {
+      co_await connection.in_background([] { throw std::runtime_error("thrown in background"); });
+    } catch (const std::runtime_error& fault) {
+      co_return fault.what();
+    }
+    co_return "nothing thrown";
   }
 
   static berth::Task<> read_within(berth::Connection connection,

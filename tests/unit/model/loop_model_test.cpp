@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <future>
+#include <latch>
 #include <string>
 #include <vector>
 
@@ -112,6 +115,82 @@ TEST_CASE("the idle timeout ends those that wait for their client, and no sleepe
   CHECK(rig.model->sessions() == 1);
   CHECK(rig.log.text().find("the client was silent for too long") != std::string::npos);
   rig.model->cancel_sessions();
+}
+
+TEST_CASE("the idle timeout ends no session that waits for a call in the background") {
+  std::promise<void> go_on;
+  std::vector<int> errors;
+  Rig rig([&](berth_connection* c) -> Script {
+    if (c->host->id(c) == 1) {
+      CallOp call(c, [&] { go_on.get_future().wait(); });
+      co_await call;
+      WriteOp write(c, "still here");
+      co_await write;
+      errors.push_back(write.error);
+    } else {
+      ReadOp read(c);
+      co_await read;
+      errors.push_back(read.error);
+    }
+    finish(c, BERTH_FAILED, "so that nobody lingers");
+  });
+  rig.settings.idle_timeout = 2ms;
+  const Fd caller = rig.start();
+  for (int i = 1; i <= 3; ++i) {  // each has been silent for longer than the one before
+    const Fd reader = rig.start();
+    rig.turn_until_ended(i);
+  }
+  go_on.set_value();
+  rig.turn_until_ended(4);
+  CHECK(errors == std::vector{ETIMEDOUT, ETIMEDOUT, ETIMEDOUT, 0});
+}
+
+TEST_CASE("a cancel ends the calls that have not begun, and the others when they are through") {
+  const int threads = static_cast<int>(BackgroundPool::usual_size());
+  std::latch all_run(threads + 1), go_on(1);
+  std::atomic<int> called = 0;
+  std::vector<int> errors;
+  Rig rig([&](berth_connection* c) -> Script {
+    CallOp call(c, [&] {
+      ++called;
+      all_run.arrive_and_wait();
+      go_on.wait();
+    });
+    co_await call;
+    errors.push_back(call.error);
+    finish(c);
+  });
+  std::vector<Fd> clients;
+  for (int i = 0; i < threads; ++i) clients.push_back(rig.start());
+  all_run.arrive_and_wait();
+  for (int i = 0; i < 3; ++i) clients.push_back(rig.start());
+  rig.model->cancel_sessions();
+  CHECK(rig.model->sessions() == static_cast<std::size_t>(threads) + 3);
+  rig.turn_until_ended(3);
+  CHECK(errors == std::vector{ECANCELED, ECANCELED, ECANCELED});
+  go_on.count_down();
+  rig.turn_until_ended(threads + 3);
+  CHECK(std::count(errors.begin(), errors.end(), 0) == threads);
+  CHECK(called == threads);
+}
+
+TEST_CASE("a handler that holds the loop up is told in the log by its name, and not each time") {
+  Rig rig([](berth_connection* c) -> Script {
+    ReadOp read(c);
+    co_await read;
+    std::this_thread::sleep_for(120ms);
+    finish(c, BERTH_FAILED, "so that nobody lingers");
+  });
+  for (int i = 1; i <= 2; ++i) {
+    const Fd client = rig.start();
+    REQUIRE(send_all(client, "x"));
+    rig.turn_until_ended(i);
+  }
+  const std::string log = rig.log.text();
+  const std::string words = "handler 'script' held the event loop up for 1";
+  CHECK(log.find(words) != std::string::npos);
+  CHECK(log.find(words) == log.rfind(words));
+  CHECK(log.find("warn") != std::string::npos);
 }
 
 TEST_CASE("every session of a loop learns of a drain, whatever it waits for") {

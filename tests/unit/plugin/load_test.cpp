@@ -115,7 +115,7 @@ TEST_CASE("what is no handler of this version is refused by name, with the remed
   const auto foreign = kFixtures / "foreign_abi.so";
   CHECK(load_fault(foreign) ==
         foreign.string() +
-            " cannot be used: it was built for version 2.0 of the ABI and this host serves 1.0 "
+            " cannot be used: it was built for version 2.0 of the ABI and this host serves 1.1 "
             "(build it again with this host's SDK)");
   const std::string unresolved = load_fault(kFixtures / "unresolved.so");
   CHECK(unresolved.find("cannot load " + (kFixtures / "unresolved.so").string()) == 0);
@@ -137,7 +137,8 @@ berth_plugin good_plugin() {
   return plugin;
 }
 
-TEST_CASE("a table is served as long as nothing of it is older, newer or missing") {
+TEST_CASE(
+    "a table is served as long as nothing of it is newer, missing or of another major version") {
   const auto said = [](auto change) {
     berth_plugin plugin = good_plugin();
     change(plugin);
@@ -150,12 +151,13 @@ TEST_CASE("a table is served as long as nothing of it is older, newer or missing
   CHECK(said([](berth_plugin& p) { p.magic ^= 1; }) ==
         "what berth_plugin_entry() returns is not a handler's table (wrong magic)");
   const std::string remedy =
-      " of the ABI and this host serves 1.0 (build it again with this "
+      " of the ABI and this host serves 1.1 (build it again with this "
       "host's SDK)";
-  CHECK(said([](berth_plugin& p) { p.abi_major = 0; }) == "it was built for version 0.0" + remedy);
-  CHECK(said([](berth_plugin& p) { p.abi_minor = 1; }) == "it was built for version 1.1" + remedy);
+  CHECK(said([](berth_plugin& p) { p.abi_major = 0; }) == "it was built for version 0.1" + remedy);
+  CHECK(said([](berth_plugin& p) { p.abi_minor = 0; }) == "fine");
+  CHECK(said([](berth_plugin& p) { p.abi_minor = 2; }) == "it was built for version 1.2" + remedy);
   CHECK(said([](berth_plugin& p) { p.size = 79; }) ==
-        "its table is 79 bytes long, too short for version 1.0 of the ABI");
+        "its table is 79 bytes long, too short for version 1.1 of the ABI");
   CHECK(said([](berth_plugin& p) { p.option_size = 71; }) != "fine");
   const std::string lacks = "its table lacks name, summary, create, destroy, serve or options";
   CHECK(said([](berth_plugin& p) { p.create = nullptr; }) == lacks);

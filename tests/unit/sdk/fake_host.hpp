@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace berth::testing {
@@ -44,16 +45,17 @@ class FakeHost : public berth_connection {
     while (!pending.empty()) complete_next();
   }
 
-  enum class Kind { read, write, sleep };
+  enum class Kind { read, write, sleep, background };
   struct Pending {
     Kind kind;
     berth_operation* operation;
   };
 
   // What the operations are to do.
-  bool reads_wait = false, writes_wait = false, sleeps_wait = false;
+  bool reads_wait = false, writes_wait = false, sleeps_wait = false, calls_wait = false;
   std::deque<Input> input;  // when it is used up, the stream has ended
   int write_error = 0, sleep_error = 0;
+  int call_error = 0;  // and nothing is called
   std::string peer_text = "192.0.2.7:2934";
   bool stopping = false;
 
@@ -106,7 +108,17 @@ class FakeHost : public berth_connection {
       case Kind::sleep:
         sleeps.push_back(operation.duration);
         operation.error = sleep_error;
+        return;
+      case Kind::background:
+        operation.error = call_error;
+        if (call_error == 0) call(operation);
     }
+  }
+
+  // On another thread, as under an event loop.
+  static void call(berth_operation& operation) {
+    const auto [function, argument] = operation.bytes.call;
+    std::thread(function, argument).join();
   }
 
   void carry_out_read(berth_operation& operation) {
@@ -154,6 +166,10 @@ inline const berth_host FakeHost::kTable = {
     .log =
         [](berth_connection* c, int level, berth_bytes text) {
           of(c).logged.emplace_back(level, std::string(text.data, text.size));
+        },
+    .background =
+        [](berth_connection* c, berth_operation* o) {
+          return of(c).start(Kind::background, of(c).calls_wait, *o);
         },
 };
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "serve/buffer_pool.hpp"
@@ -63,6 +64,28 @@ TEST_CASE("a timer that is always due again does not keep descriptors from being
   sender.arm(Clock::now() + 1ms);
   loop.run();
   CHECK(read);
+}
+
+TEST_CASE("a turn that takes long is told with its length, and a short one is not") {
+  Loop loop;
+  std::vector<Duration> told;
+  loop.watch_turns([&](Duration length) { told.push_back(length); });
+  Duration work = 0ms;
+  CallTimer worker(loop.timers(), [&] {
+    std::this_thread::sleep_for(work);
+    loop.stop();
+  });
+  for (const Duration length : {Duration(0ms), Duration(120ms)}) {
+    work = length;
+    worker.arm(Clock::now() + 20ms);  // waiting is no work
+    loop.run();
+  }
+  REQUIRE(told.size() == 1);
+  CHECK(told[0] > EventLoop::kLongTurn);
+  loop.watch_turns(nullptr);
+  worker.arm(Clock::now());
+  loop.run();
+  CHECK(told.size() == 1);
 }
 
 TEST_CASE("a descriptor that cannot be watched throws, with the system's words") {

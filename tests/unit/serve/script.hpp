@@ -8,8 +8,10 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace berth::testing {
 
@@ -83,6 +85,17 @@ struct SleepOp final : Operation {
     duration = length.count();
   }
   int start() override { return connection->host->sleep(connection, this); }
+};
+
+struct CallOp final : Operation {
+  CallOp(berth_connection* c, std::function<void()> call) : Operation(c), call_(std::move(call)) {
+    bytes.call = {[](void* function) { (*static_cast<std::function<void()>*>(function))(); },
+                  &call_};
+  }
+  int start() override { return connection->host->background(connection, this); }
+
+ private:
+  std::function<void()> call_;
 };
 
 inline void finish(berth_connection* c, int outcome = BERTH_FINISHED, std::string_view text = {}) {

@@ -86,7 +86,7 @@ inline Handler script_handler(const Serve& serve) {
   return std::move(*Handler::create(script_plugin(), options));
 }
 
-class Session : private LoopConnection::Owner {
+class Session {
  public:
   // How it is served: with blocking system calls, or in a loop made by this.
   using Under = std::unique_ptr<Demultiplexer> (*)();
@@ -153,7 +153,7 @@ class Session : private LoopConnection::Owner {
       const std::scoped_lock lock(blocking_mutex_);
       blocking_.emplace(context, accepted(), timers, buffers_);
     }
-    blocking_->serve(timers);
+    blocking_->serve();
     report = blocking_->report();
     const std::scoped_lock lock(blocking_mutex_);
     blocking_.reset();
@@ -161,17 +161,16 @@ class Session : private LoopConnection::Owner {
 
   void serve_in_loop() {
     EventLoop loop(under_());
-    loop_ = &loop;
+    BackgroundPool pool(loop.demultiplexer(), LoopConnection::on_call_end);
+    LoopOwner owner(loop, pool);
     CallWatcher orders([this] { on_order(); });
     orders.start(loop.demultiplexer(), order_.get());
     CallTimer idle(loop.timers(), [this] { looped_->end(ETIMEDOUT); });
     if (settings.idle_timeout != kUnlimited) idle.arm(after(Clock::now(), settings.idle_timeout));
-    LoopConnection::Owner& owner = *this;
-    looped_.emplace(context, accepted(), loop, owner);
-    over_ = false;
+    looped_.emplace(context, accepted(), owner);
     in_loop(loop);
     REQUIRE(looped_->start());
-    if (!over_) loop.run();
+    if (!owner.is_over) loop.run();
     report = looped_->report();
     looped_.reset();
   }
@@ -181,11 +180,15 @@ class Session : private LoopConnection::Owner {
     context.stop.drain();
     orders >= kCancel ? looped_->end(ECANCELED) : looped_->begin_drain();
   }
-  void moved(LoopConnection&) override {}
-  void over(LoopConnection&) override {
-    over_ = true;
-    loop_->stop();
-  }
+  struct LoopOwner final : LoopConnection::Owner {
+    using Owner::Owner;
+    void moved(LoopConnection&) override {}
+    void over(LoopConnection&) override {
+      is_over = true;
+      loop.stop();
+    }
+    bool is_over = false;
+  };
 
   Under under_;
   Serve serve_;
@@ -193,8 +196,6 @@ class Session : private LoopConnection::Owner {
   Fd order_;
   BufferPool buffers_;
   Handler handler_ = script_handler(serve_);
-  EventLoop* loop_ = nullptr;
-  bool over_ = false;
 
  public:
   SessionContext context{settings, handler_, log.log, {}};

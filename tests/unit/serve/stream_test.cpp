@@ -184,6 +184,24 @@ TEST_CASE("pieces are sent in order as if they were one") {
   });
 }
 
+TEST_CASE("many streams may send pieces in the same turn") {
+  run_for_each([](Demultiplexer& demultiplexer) {
+    std::vector<std::unique_ptr<Rig>> rigs;
+    for (int i = 0; i < 100; ++i) rigs.push_back(std::make_unique<Rig>(demultiplexer));
+    std::string texts[] = {"one ", "two"};
+    const iovec pieces[] = {{texts[0].data(), 4}, {texts[1].data(), 3}};
+    for (const auto& rig : rigs) {
+      const ssize_t result = demultiplexer.send(*rig, pieces, 2);
+      if (result != kNotYet) rig->sent_result = result;
+    }
+    for (const auto& rig : rigs) {
+      rig->turn_until([&] { return rig->sent_result != 0; });
+      REQUIRE(rig->sent_result == 7);
+      CHECK(testing::receive(rig->pair.client, 7) == "one two");
+    }
+  });
+}
+
 TEST_CASE("a send to a peer that is gone ends in an error, and in no signal") {
   run_for_each([](Demultiplexer& demultiplexer) {
     ::signal(SIGPIPE, SIG_IGN);  // as in the host
