@@ -36,6 +36,7 @@ inline constexpr Model kModels[] = {
     // Descriptors from 1024 on have no place in an fd_set, and a few are in use already.
     {"select", "bare_select", 1000, false, {0.95, 0.97, 0, 1.03, 0, 0}},
     {"epoll", "bare_epoll", kUnbounded, false, {0.99, 0.99, 0.95, 1.01, 0, 512}},
+    {"io_uring", "bare_io_uring", kUnbounded, false, {0.97, 0.97, 0, 1.03, 0, 512}},
 };
 
 constexpr double kBulkGoal = 0.97;
