@@ -86,7 +86,7 @@ const Peer* find_peer(std::string_view name) {
 }
 
 std::string why_missing(const Peer& peer, const Options& options) {
-  for (const char* need : peer.needs) {
+  for (const char* need : {peer.arguments[0], peer.also_needs}) {
     if (need == nullptr) continue;
     const std::string file = put_in(need, {{"{peers}", peers_folder(options)}});
     if (!is_there(file)) return "not installed: " + file;

@@ -100,30 +100,60 @@ Row memory_row(const Comparison& comparison) {
   return row;
 }
 
+const Peer* peer_called(const std::string& name) {
+  for (const Peer& peer : kPeers) {
+    if (name == peer.name) return &peer;
+  }
+  return nullptr;
+}
+
 // One server of the comparison with the peers: how it stands to the reference, and how far the
 // host's epoll is ahead of it.
 Row peer_row(const Comparison& comparison, const Measured& server) {
   const Measured& reference = comparison.servers.front();
   const Measured* host = comparison.find("host epoll");
+  const Peer* peer = peer_called(server.server);
+  Row row{server.server, peer != nullptr ? peer->concurrency : ""};
   if (comparison.workload.kind->kind == Kind::idle) {
-    return {server.server, format("%.2f KiB", server.idle_memory / kKibi)};
+    row.push_back(format("%.2f KiB", server.idle_memory / kKibi));
+    return row;
   }
-  Row row{server.server, rate_text(comparison, server),
-          with_interval(ratio_of(server, reference, &Sample::rate)), cpu_text(comparison, server),
-          with_interval(ratio_of(server, reference, &Sample::cpu_time))};
-  const bool itself = host == nullptr || host == &server;
-  row.push_back(itself ? "" : with_interval(ratio_of(*host, server, &Sample::rate)));
-  row.push_back(itself ? "" : with_interval(ratio_of(*host, server, &Sample::cpu_time)));
+  row.push_back(rate_text(comparison, server));
+  row.push_back(with_interval(ratio_of(server, reference, &Sample::rate)));
+  row.push_back(cpu_text(comparison, server));
+  row.push_back(with_interval(ratio_of(server, reference, &Sample::cpu_time)));
+  if (host == nullptr || peer == nullptr) {
+    row.insert(row.end(), 3, "");
+    return row;
+  }
+  const Estimate ahead = ratio_of(*host, server, &Sample::rate);
+  const Estimate noise = ratio_of(*comparison.find("copy"), reference, &Sample::rate);
+  row.push_back(with_interval(ahead));
+  row.push_back(peer->to_be_beaten ? judged(ahead, noise, 1, true) : "");
+  row.push_back(with_interval(ratio_of(*host, server, &Sample::cpu_time)));
   return row;
+}
+
+std::string io_uring_to_epoll(const Comparison& comparison) {
+  const Measured* epoll = comparison.find("host epoll");
+  const Measured* io_uring = comparison.find("host io_uring");
+  if (epoll == nullptr || io_uring == nullptr) return "";
+  const Estimate ahead = ratio_of(*io_uring, *epoll, &Sample::rate);
+  const Estimate noise =
+      ratio_of(*comparison.find("copy"), comparison.servers.front(), &Sample::rate);
+  return "host io_uring/host epoll: rate " + with_interval(ahead) + ", " +
+         judged(ahead, noise, 1, true) + "; CPU " +
+         with_interval(ratio_of(*io_uring, *epoll, &Sample::cpu_time)) + "\n\n";
 }
 
 std::string peer_table(const Comparison& comparison, bool markdown) {
   const bool idle = comparison.workload.kind->kind == Kind::idle;
-  std::vector<Row> rows{idle ? Row{"server", "memory a connection"}
-                             : Row{"server", "rate", "/bare epoll", "CPU", "CPU/bare epoll",
-                                   "host epoll/it", "host epoll/it CPU"}};
+  std::vector<Row> rows{idle ? Row{"server", "concurrency", "memory a connection"}
+                             : Row{"server", "concurrency", "rate", "/bare epoll", "CPU",
+                                   "CPU/bare epoll", "host epoll/it", "goal", "host epoll/it CPU"}};
   for (const Measured& server : comparison.servers) rows.push_back(peer_row(comparison, server));
-  return comparison.workload.title() + "\n\n" + table(std::move(rows), markdown);
+  return comparison.workload.title() + "\n\n" + table(std::move(rows), markdown) +
+         (idle ? "" : io_uring_to_epoll(comparison));
 }
 
 std::string tables_of_models(const std::vector<Comparison>& comparisons, bool markdown) {
