@@ -31,12 +31,12 @@ void require_descriptors(const std::vector<Workload>& workloads) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur >= needed) return;
-  const rlimit wanted{needed, std::max(needed, limit.rlim_max)};  // beyond the hard limit: for root
+  const rlimit wanted{needed, std::max(needed, limit.rlim_max)};  // beyond the hard limit: if it may
   if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
   throw Failure("so many connections take " + std::to_string(needed) +
                 " descriptors in a process, and the hard limit is " +
                 std::to_string(limit.rlim_max) +
-                ": raise it (ulimit -Hn, LimitNOFILE=, fs.nr_open), or run as root");
+                ": raise it (ulimit -Hn, LimitNOFILE=), or run with CAP_SYS_RESOURCE");
 }
 
 // A first Ctrl-C ends the servers in order and prints what was measured until then; a second one
