@@ -31,7 +31,8 @@ void require_descriptors(const std::vector<Workload>& workloads) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur >= needed) return;
-  const rlimit wanted{needed, std::max(needed, limit.rlim_max)};  // beyond the hard limit: if it may
+  const rlimit wanted{needed,
+                      std::max(needed, limit.rlim_max)};  // beyond the hard limit: if it may
   if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
   throw Failure("so many connections take " + std::to_string(needed) +
                 " descriptors in a process, and the hard limit is " +
