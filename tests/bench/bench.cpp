@@ -112,6 +112,7 @@ int measure_everything(const Options& options, const Subjects& subjects, Results
       failures += !try_to_measure(title, [&](const Progress& progress) {
         require_descriptors({workload});
         results.comparisons.push_back(measure(options, model, workload, progress));
+        failures += static_cast<int>(results.comparisons.back().left_out.size());
       });
     }
   }
