@@ -3,26 +3,41 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <optional>
+#include <fstream>
+#include <functional>
 #include <stdexcept>
 
 #include "failure.hpp"
 #include "measure.hpp"
 #include "options.hpp"
 #include "report.hpp"
+#include "start.hpp"
 
 namespace berth::bench {
 namespace {
 
-// Both ends of every connection are descriptors of some process that is started here.
-void raise_descriptor_limit() {
+// The servers inherit it. What the limit allows beyond what is needed is not asked for: some
+// servers close every descriptor that they could have.
+void require_descriptors(const std::vector<Workload>& workloads) {
+  constexpr rlim_t kOthers = 512;
+  rlim_t needed = kOthers;
+  for (const Workload& workload : workloads) {
+    needed = std::max(needed, kOthers + static_cast<rlim_t>(workload.connections));
+  }
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= needed) return;
+  const rlimit wanted{needed,
+                      std::max(needed, limit.rlim_max)};  // beyond the hard limit: if it may
+  if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
+  throw Failure("so many connections take " + std::to_string(needed) +
+                " descriptors in a process, and the hard limit is " +
+                std::to_string(limit.rlim_max) +
+                ": raise it (ulimit -Hn, LimitNOFILE=), or run with CAP_SYS_RESOURCE");
 }
 
 // A first Ctrl-C ends the servers in order and prints what was measured until then; a second one
@@ -40,9 +55,8 @@ void heed_interruptions() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
 }
 
-Progress progress_line(const Model& model, const Workload& workload) {
-  return [title = std::string(model.name) + ", " + workload.title(),
-          shown = isatty(STDERR_FILENO) != 0](const std::string& step) {
+Progress progress_line(const std::string& title) {
+  return [title, shown = isatty(STDERR_FILENO) != 0](const std::string& step) {
     if (interrupted != 0) throw Interrupted();
     if (shown) std::fprintf(stderr, "\r\033[K%s: %s", title.c_str(), step.c_str());
   };
@@ -59,35 +73,78 @@ void require_programs(const Options& options) {
   }
 }
 
-// Nothing if it failed, which has been said then.
-std::optional<Comparison> try_to_measure(const Options& options, const Model& model,
-                                         const Workload& workload) {
+// False if it failed, which has been said then.
+bool try_to_measure(const std::string& title, const std::function<void(const Progress&)>& measure) {
   try {
-    Comparison comparison = measure(options, model, workload, progress_line(model, workload));
+    measure(progress_line(title));
     clear_progress_line();
-    return comparison;
+    return true;
   } catch (const std::runtime_error& failure) {
     clear_progress_line();
-    std::fprintf(stderr, "%s, %s: %s\n", model.name, workload.title().c_str(), failure.what());
-    return std::nullopt;
+    std::fprintf(stderr, "%s: %s\n", title.c_str(), failure.what());
+    return false;
   }
 }
 
-int run(const Options& options) {
-  require_programs(options);
-  std::vector<Comparison> comparisons;
+// What a model, or the peers, are put to: each kind of work but the one that takes no server of
+// theirs, with as many connections as this model is to hold.
+std::vector<Workload> workloads_for(const Model* model, const std::vector<Workload>& workloads) {
+  std::vector<Workload> own;
+  for (Workload workload : workloads) {
+    if (workload.kind->kind == Kind::start) continue;
+    const Model& reference = model != nullptr ? *model : kModels[0];
+    if (workload.connections == 0) workload.connections = reference.idle_connections;
+    own.push_back(workload);
+  }
+  return own;
+}
+
+// Null stands for the peers.
+using Subjects = std::vector<const Model*>;
+
+int measure_everything(const Options& options, const Subjects& subjects, Results& results) {
   int failures = 0;
-  for (const Model* model : options.models) {
-    for (const Workload& workload : options.workloads) {
-      if (interrupted != 0) break;
-      if (auto comparison = try_to_measure(options, *model, workload)) {
-        comparisons.push_back(*std::move(comparison));
-      } else {
-        ++failures;
-      }
+  for (const Model* model : subjects) {
+    for (const Workload& workload : workloads_for(model, options.workloads)) {
+      if (interrupted != 0) return failures;
+      const std::string title =
+          std::string(model != nullptr ? model->name : "peers") + ", " + workload.title();
+      failures += !try_to_measure(title, [&](const Progress& progress) {
+        require_descriptors({workload});
+        results.comparisons.push_back(measure(options, model, workload, progress));
+        failures += static_cast<int>(results.comparisons.back().left_out.size());
+      });
     }
   }
-  std::fputs(report(comparisons, options.markdown).c_str(), stdout);
+  const bool wanted =
+      std::any_of(options.workloads.begin(), options.workloads.end(),
+                  [](const Workload& workload) { return workload.kind->kind == Kind::start; });
+  if (!wanted || options.berth.empty() || interrupted != 0) return failures;
+  failures += !try_to_measure("start of the host", [&](const Progress& progress) {
+    results.start = measure_start(options, progress);
+  });
+  return failures;
+}
+
+void write_csv(const Options& options, const Results& results) {
+  std::ofstream file(options.csv);
+  file << csv(results, options.rounds);
+  file.close();
+  if (!file) throw Failure("cannot write " + options.csv.string());
+}
+
+int run(Options options) {
+  require_programs(options);
+  const Subjects subjects = options.peers.empty() ? options.models : Subjects{nullptr};
+  std::erase_if(options.peers, [&](const Peer* peer) {
+    const std::string why = why_missing(*peer, options);
+    if (!why.empty()) std::fprintf(stderr, "left out: %s (%s)\n", peer->name, why.c_str());
+    return !why.empty();
+  });
+  Results results;
+  const int failures = measure_everything(options, subjects, results);
+  std::fputs(report(results, options.markdown).c_str(), stdout);
+  if (!options.csv.empty()) write_csv(options, results);
   if (failures > 0) std::fprintf(stderr, "measurements that failed: %d\n", failures);
   return failures > 0 ? 1 : 0;
 }
@@ -101,7 +158,6 @@ int main(int argc, char** argv) {
   if (!options) return status;
   // Children of a server that lost their parent come here to be ended.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  berth::bench::raise_descriptor_limit();
   berth::bench::heed_interruptions();
   try {
     return berth::bench::run(*options);

@@ -15,10 +15,10 @@
 namespace berth::bench {
 namespace {
 
-bool set_core(int core) {
+bool set_cores(const std::vector<int>& cores) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(core), &set);
+  for (const int core : cores) CPU_SET(static_cast<std::size_t>(core), &set);
   return sched_setaffinity(0, sizeof set, &set) == 0;
 }
 
@@ -40,11 +40,15 @@ std::string Output::text() const {
   }
 }
 
-void pin_to_core(int core) {
-  if (!set_core(core)) throw system_failure("cannot run on processor " + std::to_string(core));
+void pin_to(const std::vector<int>& cores) {
+  if (set_cores(cores)) return;
+  std::string names;
+  for (const int core : cores) names += " " + std::to_string(core);
+  throw system_failure("cannot run on processor" + names);
 }
 
-pid_t spawn(const std::vector<std::string>& arguments, const Output& output, int core) {
+pid_t spawn(const std::vector<std::string>& arguments, const Output& output,
+            const std::vector<int>& cores) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -57,7 +61,7 @@ pid_t spawn(const std::vector<std::string>& arguments, const Output& output, int
   setpgid(0, 0);                      // a Ctrl-C at the terminal is for the benchmark
   dup2(output.get(), STDOUT_FILENO);
   dup2(output.get(), STDERR_FILENO);
-  if (set_core(core)) execvp(argv[0], argv.data());
+  if (set_cores(cores)) execvp(argv[0], argv.data());
   dprintf(STDERR_FILENO, "%s\n", system_failure(std::string("cannot run ") + argv[0]).what());
   _exit(127);
 }

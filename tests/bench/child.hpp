@@ -1,4 +1,4 @@
-// Starting programs, on a processor of their own, with what they write kept in memory.
+// Starting programs, on processors of their own, with what they write kept in memory.
 #pragma once
 
 #include <sys/types.h>
@@ -23,11 +23,12 @@ class Output {
 
 // Pins the calling thread, and so every process it starts; throws Failure if there is no such
 // processor.
-void pin_to_core(int core);
+void pin_to(const std::vector<int>& cores);
 
 // Starts a program as a child that the kernel kills when the benchmark dies, in a process group of
 // its own. That it could not be started stands in its output, and it ends with status 127.
-pid_t spawn(const std::vector<std::string>& arguments, const Output& output, int core);
+pid_t spawn(const std::vector<std::string>& arguments, const Output& output,
+            const std::vector<int>& cores);
 
 // Leaves its status to be waited for.
 bool has_ended(pid_t child);

@@ -1,7 +1,5 @@
 #include "churn.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -9,26 +7,6 @@
 #include <cstring>
 
 namespace berth::bench {
-namespace {
-
-// 32 addresses with 28,000 ports each last for 15,000 connections a second to one server on the
-// average, also where the kernel does not take ports back from TIME_WAIT early (tcp_tw_reuse).
-constexpr std::uint32_t kFirstSource = 0x7f000101;  // 127.0.1.1
-constexpr std::uint32_t kSources = 32;
-
-void bind_to_source(int socket, std::uint32_t number) {
-  const int on = 1;  // the port is chosen by connect, per destination, and not by bind for all
-  setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(kFirstSource + number % kSources);
-  if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    throw system_failure("bind to a source address");
-  }
-}
-
-}  // namespace
-
 Churn::Churn(const Workload& workload, std::uint16_t port)
     : Load(port),
       message_(workload.kind->message),
@@ -44,11 +22,10 @@ void Churn::start() {
 
 void Churn::open(std::uint32_t slot) {
   Connection& connection = connections_[slot];
-  connection.socket = open_socket();
+  connection.socket = open_socket(opened_++);
   connection.stage = Stage::connecting;
   connection.received = 0;
   connection.position += message_;
-  bind_to_source(connection.socket.get(), opened_++);
   connect_to_server(connection.socket.get());
   count_asked(1);
   // Over loopback the handshake is usually done when connect returns, though it says otherwise.

@@ -1,10 +1,7 @@
 // Load of short connections: each connects, has one round trip, half-closes, sees the server close.
 //
-// The client closes first, as echo clients do, so that TIME_WAIT is its own. Lest tens of thousands
-// of connections a second use up the ephemeral ports of one address within the minute that
-// TIME_WAIT lasts, they come from many addresses of 127.0.0.0/8 in turn; nothing else of them
-// differs from ordinary ones. To leave TIME_WAIT out with a reset (SO_LINGER of 0) would show the
-// server an error in place of the end of the stream.
+// The client closes first, as echo clients do, so that TIME_WAIT is its own. To leave TIME_WAIT out
+// with a reset (SO_LINGER of 0) would show the server an error in place of the end of the stream.
 #pragma once
 
 #include "load.hpp"

@@ -1,75 +1,64 @@
 #include "contest.hpp"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-
 #include "failure.hpp"
+#include "host_config.hpp"
+#include "peer.hpp"
 
 namespace berth::bench {
 namespace {
 
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& content)
-      : path_(std::filesystem::temp_directory_path() / "berth_bench_XXXXXX.yaml") {
-    constexpr int kSuffixSize = 5;  // ".yaml"
-    const Fd made(mkostemps(path_.data(), kSuffixSize, O_CLOEXEC));
-    if (!made) throw system_failure("cannot make " + path_);
-    std::ofstream(path_) << content;
-  }
-  ~TemporaryFile() { unlink(path_.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
+Command bare_command(const Options& options, const char* program) {
+  return {{options.bare / program, "0", std::to_string(options.workers)}, "", 0};
+}
 
- private:
-  std::string path_;
-};
-
-// At level info the host tells its port; a line for each connection would be work that the bare
-// servers do not do.
-std::string host_configuration(const Options& options, const Model& model,
-                               const Workload& workload) {
-  constexpr int kUsualConnections = 1000;
-  const int connections =
-      std::min(std::max(kUsualConnections, 2 * workload.connections), model.most_connections);
-  return "plugins: ['" + std::filesystem::absolute(options.plugins).string() +
-         "']\n"
-         "log: {level: info, connections: false}\n"
-         "listeners:\n"
-         "  - name: bench\n"
-         "    listen: tcp://127.0.0.1:0\n"
-         "    model: " +
-         model.name +
-         "\n"
-         "    handler: echo\n"
-         "    options: {reply: verbatim}\n"
-         "    backlog: 4096\n"
-         "    max_connections: " +
-         std::to_string(connections) + "\n";
+Command host_command(const Options& options, const std::string& model, const Workload& workload,
+                     const TemporaryFolder& folder) {
+  const std::string config =
+      folder.write("host-" + model + ".yaml",
+                   host_config(options, {model}, workload.connections, options.workers));
+  return {{options.berth, "run", config}, "listening on tcp://127.0.0.1:", 0};
 }
 
 }  // namespace
 
-Contest::Contest(const Options& options, const Model& model, const Workload& workload) {
-  if (workload.connections > model.most_connections) {
-    throw Failure("the model holds " + std::to_string(model.most_connections) +
-                  " connections at most");
+std::vector<Entrant> Contest::of_model(const Options& options, const Model& model,
+                                       const Workload& workload, const TemporaryFolder& folder) {
+  const Command bare = bare_command(options, model.reference);
+  std::vector<Entrant> entrants{{"bare", bare}, {"copy", bare}};
+  if (model.rival != nullptr) entrants.push_back({"rival", bare_command(options, model.rival)});
+  if (!options.berth.empty()) {
+    entrants.push_back({"host", host_command(options, model.name, workload, folder)});
   }
-  const Command bare{{options.bare / model.reference, "0"}, ""};
-  for (const char* name : {"bare", "copy"}) {
-    servers_.push_back(std::make_unique<Server>(name, bare, options.server_core));
+  return entrants;
+}
+
+std::vector<Entrant> Contest::of_peers(const Options& options, const Workload& workload,
+                                       const TemporaryFolder& folder) {
+  const Command bare = bare_command(options, kPeerReference);
+  std::vector<Entrant> entrants{{"bare epoll", bare}, {"copy", bare}};
+  entrants.push_back({"bare io_uring", bare_command(options, "bare_io_uring"), true});
+  if (!options.berth.empty()) {
+    for (const char* model : {"epoll", "io_uring"}) {
+      entrants.push_back(
+          {std::string("host ") + model, host_command(options, model, workload, folder), true});
+    }
   }
-  if (options.berth.empty()) return;
-  // It has read the file by the time it tells its port.
-  const TemporaryFile configuration(host_configuration(options, model, workload));
-  const Command host{{options.berth, "run", configuration.path()}, "listening on tcp://127.0.0.1:"};
-  servers_.push_back(std::make_unique<Server>("host", host, options.server_core));
+  for (const Peer* peer : options.peers) {
+    entrants.push_back({peer->name, command_of(*peer, options, folder), true});
+  }
+  return entrants;
+}
+
+Contest::Contest(std::vector<Entrant> entrants, const std::vector<int>& cores) {
+  for (Entrant& entrant : entrants) {
+    try {
+      servers_.push_back(std::make_unique<Server>(entrant.name, entrant.command, cores));
+      entrants_.push_back(std::move(entrant));
+    } catch (const Failure& failure) {
+      if (!entrant.optional) throw;
+      left_out_.push_back(failure.what());
+    }
+  }
 }
 
 std::string Contest::output() const {

@@ -1,28 +1,48 @@
-// The servers of one comparison, all running at once, each idle unless it is loaded: the bare
-// server, a second copy of it, and the host with one listener under the same model.
+// The servers of one comparison, all running at once, each idle unless it is loaded.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "model.hpp"
 #include "options.hpp"
 #include "server.hpp"
+#include "temporary_folder.hpp"
 
 namespace berth::bench {
 
+struct Entrant {
+  std::string name;
+  Command command;
+  // Where it fails it is left out; the failure of any other fails the whole comparison.
+  bool optional = false;
+};
+
 class Contest {
  public:
-  // Throws Failure if one of them does not start.
-  Contest(const Options& options, const Model& model, const Workload& workload);
+  // The bare server of a model, a second copy of it, and the host with one listener under that
+  // model.
+  static std::vector<Entrant> of_model(const Options& options, const Model& model,
+                                       const Workload& workload, const TemporaryFolder& folder);
+  // The bare epoll server, a second copy of it, the host's event loops, and all the peers chosen.
+  static std::vector<Entrant> of_peers(const Options& options, const Workload& workload,
+                                       const TemporaryFolder& folder);
 
+  // Starts them; throws Failure if one does not start that is not optional.
+  Contest(std::vector<Entrant> entrants, const std::vector<int>& cores);
+
+  // The reference comes first.
+  [[nodiscard]] const std::vector<Entrant>& entrants() const { return entrants_; }
   [[nodiscard]] const std::vector<std::unique_ptr<Server>>& servers() const { return servers_; }
+  // A line for each that did not start.
+  [[nodiscard]] const std::vector<std::string>& left_out() const { return left_out_; }
   // What each of them wrote, for the text of a failure.
   [[nodiscard]] std::string output() const;
 
  private:
-  std::vector<std::unique_ptr<Server>> servers_;  // the reference comes first
+  std::vector<Entrant> entrants_;
+  std::vector<std::unique_ptr<Server>> servers_;  // one for each entrant
+  std::vector<std::string> left_out_;
 };
 
 }  // namespace berth::bench

@@ -52,7 +52,10 @@ class Load {
   virtual void start() = 0;  // asks for as many replies as may be outstanding
   virtual void handle(std::uint32_t slot, std::uint32_t events) = 0;
 
-  [[nodiscard]] Fd open_socket() const;
+  // Connections come from many addresses of 127.0.0.0/8 in turn, lest they use up the ephemeral
+  // ports of one: a hundred thousand at once, or tens of thousands a second within the minute that
+  // TIME_WAIT lasts.
+  [[nodiscard]] static Fd open_socket(std::uint32_t number);
   // False while the handshake is still going on.
   bool connect_to_server(int socket) const;
   void watch(int socket, std::uint32_t events, std::uint32_t slot, bool again = false) const;

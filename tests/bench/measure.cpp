@@ -1,7 +1,7 @@
 #include "measure.hpp"
 
-#include <functional>
 #include <memory>
+#include <utility>
 
 #include "contest.hpp"
 #include "failure.hpp"
@@ -12,22 +12,41 @@
 namespace berth::bench {
 namespace {
 
-using Servers = std::vector<std::unique_ptr<Server>>;
 using Loads = std::vector<std::unique_ptr<Load>>;
 
-struct Sample {
-  double rate = 0;
-  double cpu_time = 0;  // seconds a message
+// One measurement under way.
+struct Course {
+  const Options& options;
+  const Contest& contest;
+  const Progress& progress;
+  Comparison& comparison;
 };
-using Samples = std::vector<Sample>;  // one a round
+
+// What a server that is optional fails at ends its own part alone.
+template <typename Step>
+void for_each_server(const Course& course, std::size_t first, const Step& step) {
+  const std::size_t count = course.comparison.servers.size();
+  for (std::size_t turn = 0; turn < count; ++turn) {
+    const std::size_t now = (first + turn) % count;
+    Measured& measured = course.comparison.servers[now];
+    if (!measured.failure.empty()) continue;
+    try {
+      step(now, *course.contest.servers()[now], measured);
+    } catch (const Failure& failure) {
+      pin_to({course.options.load_core});
+      if (!course.contest.entrants()[now].optional) throw;
+      measured.failure = failure.what();
+    }
+  }
+}
 
 Sample measure_round(const Options& options, const Workload& workload, const Server& server,
                      Load& load) {
   constexpr auto kWarmUp = std::chrono::milliseconds(15);
   const Duration before = cpu_time(server.pid());
-  if (workload.shares_core()) pin_to_core(options.server_core);
+  if (workload.shares_core()) pin_to({options.server_cores.front()});
   const Tally tally = load.run({.warm_up = kWarmUp, .timed = options.round_length});
-  pin_to_core(options.load_core);
+  pin_to({options.load_core});
   if (tally.timed_messages == 0) {
     throw Failure("no reply of " + server.name() + " in a whole round: the machine is too busy");
   }
@@ -35,106 +54,116 @@ Sample measure_round(const Options& options, const Workload& workload, const Ser
   return {tally.rate(), used.count() / static_cast<double>(tally.messages)};
 }
 
-Estimate estimate_of(const Samples& samples, double Sample::*value) {
-  std::vector<double> values;
-  for (const Sample& sample : samples) values.push_back(sample.*value);
-  return estimate(std::move(values));
-}
-
-Estimate ratio_of(const Samples& samples, const Samples& reference, double Sample::*value) {
-  std::vector<double> ratios;
-  for (std::size_t round = 0; round < samples.size(); ++round) {
-    ratios.push_back(samples[round].*value / reference[round].*value);
-  }
-  return estimate(std::move(ratios));
-}
-
-void measure_speed(const Options& options, Comparison& comparison, const Servers& servers,
-                   const Loads& loads, const Progress& progress) {
-  std::vector<Samples> samples(servers.size(), Samples(static_cast<std::size_t>(options.rounds)));
-  for (std::size_t round = 0; round < samples[0].size(); ++round) {
-    progress("round " + std::to_string(round + 1) + " of " + std::to_string(options.rounds));
-    for (std::size_t turn = 0; turn < servers.size(); ++turn) {
-      const std::size_t now = (round + turn) % servers.size();
-      samples[now][round] = measure_round(options, comparison.workload, *servers[now], *loads[now]);
-    }
-  }
-  const bool short_connections = comparison.workload.kind->kind == Kind::churn;
-  const bool cpu_time_known = !(short_connections && comparison.model->reaped_by_kernel);
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    Measured& measured = comparison.servers[i];
-    measured.rate = estimate_of(samples[i], &Sample::rate);
-    measured.rate_ratio = ratio_of(samples[i], samples[0], &Sample::rate);
-    if (!cpu_time_known) continue;
-    measured.cpu_time = estimate_of(samples[i], &Sample::cpu_time);
-    measured.cpu_ratio = ratio_of(samples[i], samples[0], &Sample::cpu_time);
+void measure_speed(const Course& course, const Loads& loads) {
+  const int rounds = course.options.rounds;
+  for (int round = 0; round < rounds; ++round) {
+    course.progress("round " + std::to_string(round + 1) + " of " + std::to_string(rounds));
+    for_each_server(course, static_cast<std::size_t>(round),
+                    [&](std::size_t now, const Server& server, Measured& measured) {
+                      measured.rounds.push_back(measure_round(
+                          course.options, course.comparison.workload, server, *loads[now]));
+                    });
   }
 }
 
-void count_syscalls(const Options& options, Comparison& comparison, const Servers& servers,
-                    const Loads& loads, const Progress& progress) {
+void count_syscalls(const Course& course, const Loads& loads) {
   // Enough that what happens once a run is lost in the second decimal; a short connection takes
   // milliseconds under strace.
-  const bool short_connections = comparison.workload.kind->kind == Kind::churn;
+  const bool short_connections = course.comparison.workload.kind->kind == Kind::churn;
   const std::uint64_t messages = short_connections ? 1'000 : 10'000;
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    progress("system calls of " + servers[i]->name());
-    SyscallCounter counter(servers[i]->pid(), options.load_core);
-    const Tally tally = loads[i]->run({.timed = std::chrono::minutes(1), .limit = messages});
-    comparison.servers[i].syscalls = describe(counter.finish(), tally.messages);
-  }
+  for_each_server(course, 0, [&](std::size_t now, const Server& server, Measured& measured) {
+    course.progress("system calls of " + server.name());
+    SyscallCounter counter(server.pid(), {course.options.load_core});
+    const Tally tally = loads[now]->run({.timed = std::chrono::minutes(1), .limit = messages});
+    measured.syscalls = describe(counter.finish(), tally.messages);
+  });
 }
 
 // One connection comes and goes first, so that what a server makes once counts for none.
-void measure_memory(Comparison& comparison, const Servers& servers, const Progress& progress) {
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    progress("memory of " + servers[i]->name());
-    const Server& server = *servers[i];
-    make_load({comparison.workload.kind, 1}, server.port())->finish();
+void measure_memory(const Course& course) {
+  const Workload& workload = course.comparison.workload;
+  for_each_server(course, 0, [&](std::size_t, const Server& server, Measured& measured) {
+    course.progress("memory of " + server.name());
+    make_load({workload.kind, 1}, server.port())->finish();
     settled_cpu_time(server.pid());
     const auto before = static_cast<double>(memory(server.pid()));
-    const std::unique_ptr<Load> load = make_load(comparison.workload, server.port());
+    const std::unique_ptr<Load> load = make_load(workload, server.port());
     settled_cpu_time(server.pid());
     const auto held = static_cast<double>(memory(server.pid()));
-    const auto connections = static_cast<std::uint64_t>(comparison.workload.connections);
-    load->run({.limit = connections});  // they must all be there still
+    const auto connections = static_cast<std::uint64_t>(workload.connections);
+    course.progress("a round trip on each connection of " + server.name());
+    load->run({.timed = std::chrono::minutes(1), .limit = connections});
     load->finish();
-    comparison.servers[i].idle_memory = (held - before) / static_cast<double>(connections);
-  }
+    measured.idle_memory = (held - before) / static_cast<double>(connections);
+  });
 }
 
-void measure_all(const Options& options, Comparison& comparison, const Servers& servers,
-                 const Progress& progress) {
-  if (comparison.workload.kind->kind == Kind::idle) {
-    measure_memory(comparison, servers, progress);
-    return;
+void measure_all(const Course& course) {
+  if (course.comparison.workload.kind->kind == Kind::idle) return measure_memory(course);
+  Loads loads(course.comparison.servers.size());
+  for_each_server(course, 0, [&](std::size_t now, const Server& server, Measured&) {
+    course.progress("connecting to " + server.name());
+    loads[now] = make_load(course.comparison.workload, server.port());
+  });
+  measure_speed(course, loads);
+  if (course.options.count_syscalls) count_syscalls(course, loads);
+  for_each_server(course, 0,
+                  [&](std::size_t now, const Server&, Measured&) { loads[now]->finish(); });
+}
+
+void drop_failed(Comparison& comparison) {
+  for (const Measured& server : comparison.servers) {
+    if (server.failure.empty()) continue;
+    comparison.left_out.push_back(server.server + ": " + server.failure);
   }
-  Loads loads;
-  for (const auto& server : servers) {
-    progress("connecting to " + server->name());
-    loads.push_back(make_load(comparison.workload, server->port()));
-  }
-  measure_speed(options, comparison, servers, loads, progress);
-  if (options.count_syscalls) count_syscalls(options, comparison, servers, loads, progress);
-  for (const auto& load : loads) load->finish();
+  std::erase_if(comparison.servers, [](const Measured& server) { return !server.failure.empty(); });
 }
 
 }  // namespace
 
-Comparison measure(const Options& options, const Model& model, const Workload& workload,
+const Measured* Comparison::find(std::string_view server) const {
+  for (const Measured& measured : servers) {
+    if (measured.server == server) return &measured;
+  }
+  return nullptr;
+}
+
+bool Comparison::cpu_time_known() const {
+  return model == nullptr || !model->reaped_by_kernel || workload.kind->kind != Kind::churn;
+}
+
+Estimate estimate_of(const Measured& server, double Sample::*value) {
+  std::vector<double> values;
+  for (const Sample& sample : server.rounds) values.push_back(sample.*value);
+  return estimate(std::move(values));
+}
+
+Estimate ratio_of(const Measured& server, const Measured& reference, double Sample::*value) {
+  std::vector<double> ratios;
+  for (std::size_t round = 0; round < server.rounds.size(); ++round) {
+    ratios.push_back(server.rounds[round].*value / reference.rounds[round].*value);
+  }
+  return estimate(std::move(ratios));
+}
+
+Comparison measure(const Options& options, const Model* model, const Workload& workload,
                    const Progress& progress) {
-  pin_to_core(options.load_core);
+  pin_to({options.load_core});
   progress("starting the servers");
-  const Contest contest(options, model, workload);
-  Comparison comparison{&model, workload, {}};
-  for (const auto& server : contest.servers()) {
-    comparison.servers.emplace_back().server = server->name();
+  const TemporaryFolder folder;
+  const Contest contest(model != nullptr ? Contest::of_model(options, *model, workload, folder)
+                                         : Contest::of_peers(options, workload, folder),
+                        options.server_cores);
+  Comparison comparison{model, workload, options.workers, {}, contest.left_out()};
+  for (const Entrant& entrant : contest.entrants()) {
+    comparison.servers.emplace_back().server = entrant.name;
   }
   try {
-    measure_all(options, comparison, contest.servers(), progress);
+    measure_all({options, contest, progress, comparison});
   } catch (const Failure& failure) {
     throw Failure(failure.what() + ("\n" + contest.output()));
   }
+  drop_failed(comparison);
   return comparison;
 }
 

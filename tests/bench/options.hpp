@@ -7,21 +7,25 @@
 
 #include "base/clock.hpp"
 #include "model.hpp"
+#include "peer.hpp"
 
 namespace berth::bench {
 
 struct Options {
   std::vector<const Model*> models;
+  std::vector<const Peer*> peers;  // if there are any, they are measured in place of the models
   std::vector<Workload> workloads;
   int rounds = 30;
   Duration round_length = std::chrono::milliseconds(250);
   std::filesystem::path bare;     // the folder of the bare servers
   std::filesystem::path berth;    // the host's program; empty: only the bare servers are measured
   std::filesystem::path plugins;  // the folder of echo.so
-  int server_core = 0;
+  int workers = 1;                // processes of the host's listener and of the bare servers
+  std::vector<int> server_cores;  // as many as workers, as far as there are
   int load_core = 1;
   bool count_syscalls = false;
   bool markdown = false;
+  std::filesystem::path csv;  // empty: none
 };
 
 // Nothing if the program has nothing more to do than to end with `status`: help was asked for, or

@@ -1,23 +1,23 @@
 #include "report.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+
+#include "table.hpp"
 
 namespace berth::bench {
 namespace {
 
-using Row = std::vector<std::string>;
-
-template <typename... Values>
-std::string format(const char* pattern, Values... values) {
-  std::array<char, 128> text;
-  const int size = std::snprintf(text.data(), text.size(), pattern, values...);
-  return {text.data(), static_cast<std::size_t>(size)};
-}
+constexpr double kMicro = 1e6, kMilli = 1e3, kGiga = 1e9, kKibi = 1024;
 
 std::string with_interval(const Estimate& ratio) {
   return format("%.3f (%.3f..%.3f)", ratio.median, ratio.low, ratio.high);
+}
+
+const char* verdict(const Estimate& value, double goal, bool at_least) {
+  const double worst = at_least ? value.low : value.high;
+  const double best = at_least ? value.high : value.low;
+  const auto meets = [&](double number) { return at_least ? number >= goal : number <= goal; };
+  return meets(worst) ? "met" : meets(best) ? "unclear" : "missed";
 }
 
 // Missed and met are said only where the interval leaves no doubt, and where the copy shows that
@@ -25,124 +25,191 @@ std::string with_interval(const Estimate& ratio) {
 std::string judged(const Estimate& ratio, const Estimate& noise, double goal, bool at_least) {
   if (goal == 0) return "";
   constexpr double kMostNoise = 0.03;
-  const double worst = at_least ? ratio.low : ratio.high;
-  const double best = at_least ? ratio.high : ratio.low;
-  const auto meets = [&](double value) { return at_least ? value >= goal : value <= goal; };
   const bool noisy = noise.low < 1 - kMostNoise || noise.high > 1 + kMostNoise;
-  const char* verdict = noisy ? "noisy" : meets(worst) ? "met" : meets(best) ? "unclear" : "missed";
-  return format("%s %.2f: %s", at_least ? ">=" : "<=", goal, verdict);
-}
-
-const Measured* find_server(const Comparison& comparison, std::string_view name) {
-  for (const Measured& server : comparison.servers) {
-    if (server.server == name) return &server;
-  }
-  return nullptr;
+  return format("%s %.2f: %s", at_least ? ">=" : "<=", goal,
+                noisy ? "noisy" : verdict(ratio, goal, at_least));
 }
 
 std::string rate_text(const Comparison& comparison, const Measured& server) {
-  if (comparison.workload.kind->kind != Kind::bulk) return format("%.0f/s", server.rate.median);
-  constexpr double kGiga = 1e9;
+  const double rate = estimate_of(server, &Sample::rate).median;
+  if (comparison.workload.kind->kind != Kind::bulk) return format("%.0f/s", rate);
   const auto bytes = static_cast<double>(comparison.workload.kind->message);
-  return format("%.2f GB/s", server.rate.median * bytes / kGiga);
+  return format("%.2f GB/s", rate * bytes / kGiga);
 }
 
-Row speed_row(const Comparison& comparison) {
-  constexpr double kMicro = 1e6;
-  const Measured& bare = comparison.servers.front();
-  const Measured* copy = find_server(comparison, "copy");
-  const Measured* host = find_server(comparison, "host");
-  const Goals& goals = comparison.model->goals;
+std::string cpu_text(const Comparison& comparison, const Measured& server) {
+  if (!comparison.cpu_time_known()) return "n/a";
+  return format("%.2f us", estimate_of(server, &Sample::cpu_time).median * kMicro);
+}
+
+std::string subject(const Comparison& comparison) {
+  const std::string name = comparison.model != nullptr ? comparison.model->name : "peers";
+  if (comparison.workers == 1) return name;
+  return name + format(", %d workers", comparison.workers);
+}
+
+// The host beside one of the bare servers, the reference or the rival. How noisy it was the copy
+// shows beside the reference; beside the rival it shows how the two bare servers stand.
+Row speed_row(const Comparison& comparison, const Measured& bare, const std::string& name,
+              const Goals& goals) {
+  const Measured& reference = comparison.servers.front();
+  const Measured& copy = *comparison.find("copy");
+  const Measured* host = comparison.find("host");
   const Kind kind = comparison.workload.kind->kind;
-  const auto cpu_ratio = [](const Measured* server) {
-    return server->cpu_ratio ? with_interval(*server->cpu_ratio) : std::string("n/a");
-  };
-  Row row{comparison.model->name, comparison.workload.title(), rate_text(comparison, bare)};
-  row.push_back(host ? with_interval(host->rate_ratio) : "");
-  row.push_back(host ? judged(host->rate_ratio, copy->rate_ratio, rate_goal(goals, kind), true)
-                     : "");
-  row.push_back(with_interval(copy->rate_ratio));
-  row.push_back(bare.cpu_time ? format("%.2f us", bare.cpu_time->median * kMicro) : "n/a");
-  row.push_back(host ? cpu_ratio(host) : "");
-  row.push_back(host && host->cpu_ratio
-                    ? judged(*host->cpu_ratio, *copy->cpu_ratio, cpu_goal(goals, kind), false)
-                    : "");
-  row.push_back(cpu_ratio(copy));
+  const Estimate noise = ratio_of(copy, reference, &Sample::rate);
+  Row row{name, comparison.workload.title(), rate_text(comparison, bare)};
+  if (host != nullptr) {
+    const Estimate ratio = ratio_of(*host, bare, &Sample::rate);
+    row.push_back(with_interval(ratio));
+    row.push_back(judged(ratio, noise, rate_goal(goals, kind), true));
+  } else {
+    row.insert(row.end(), 2, "");
+  }
+  row.push_back(with_interval(ratio_of(copy, bare, &Sample::rate)));
+  row.push_back(cpu_text(comparison, bare));
+  if (!comparison.cpu_time_known()) {
+    row.insert(row.end(), {host != nullptr ? "n/a" : "", "", "n/a"});
+    return row;
+  }
+  const Estimate cpu_noise = ratio_of(copy, reference, &Sample::cpu_time);
+  if (host != nullptr) {
+    const Estimate ratio = ratio_of(*host, bare, &Sample::cpu_time);
+    row.push_back(with_interval(ratio));
+    row.push_back(judged(ratio, cpu_noise, cpu_goal(goals, kind), false));
+  } else {
+    row.insert(row.end(), 2, "");
+  }
+  row.push_back(with_interval(ratio_of(copy, bare, &Sample::cpu_time)));
   return row;
 }
 
 Row memory_row(const Comparison& comparison) {
   const Goals& goals = comparison.model->goals;
-  const Measured* host = find_server(comparison, "host");
-  Row row{comparison.model->name, comparison.workload.title()};
+  const Measured* host = comparison.find("host");
+  Row row{subject(comparison), comparison.workload.title()};
   for (const char* name : {"bare", "copy", "host"}) {
-    const Measured* server = find_server(comparison, name);
-    row.push_back(server ? format("%.2f KiB", server->idle_memory / 1024) : "");
+    const Measured* server = comparison.find(name);
+    row.push_back(server ? format("%.2f KiB", server->idle_memory / kKibi) : "");
   }
   const double goal =
       std::max(goals.memory * comparison.servers.front().idle_memory, goals.memory_in_bytes);
-  if (host == nullptr || goal == 0) {
-    row.push_back("");
-  } else {
-    row.push_back(
-        format("<= %.2f KiB: %s", goal / 1024, host->idle_memory <= goal ? "met" : "missed"));
-  }
+  const bool judge = host != nullptr && goal != 0;
+  row.push_back(
+      judge ? format("<= %.2f KiB: %s", goal / kKibi, host->idle_memory <= goal ? "met" : "missed")
+            : "");
   return row;
 }
 
-// A column with nothing below its title is left out.
-void drop_empty_columns(std::vector<Row>& rows) {
-  for (std::size_t column = rows.front().size(); column-- > 0;) {
-    const bool empty = std::all_of(rows.begin() + 1, rows.end(),
-                                   [&](const Row& row) { return row[column].empty(); });
-    if (!empty) continue;
-    for (Row& row : rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(column));
+const Peer* peer_called(const std::string& name) {
+  for (const Peer& peer : kPeers) {
+    if (name == peer.name) return &peer;
   }
+  return nullptr;
 }
 
-std::string table(std::vector<Row> rows, bool markdown) {
-  drop_empty_columns(rows);
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+// One server of the comparison with the peers: how it stands to the reference, and how far the
+// host's epoll is ahead of it.
+Row peer_row(const Comparison& comparison, const Measured& server) {
+  const Measured& reference = comparison.servers.front();
+  const Measured* host = comparison.find("host epoll");
+  const Peer* peer = peer_called(server.server);
+  Row row{server.server, peer != nullptr ? peer->concurrency : ""};
+  if (comparison.workload.kind->kind == Kind::idle) {
+    row.push_back(format("%.2f KiB", server.idle_memory / kKibi));
+    return row;
   }
-  std::string text;
-  const auto add_line = [&](const Row& row, char padding) {
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      if (markdown) text.append("|").append(1, padding);
-      text.append(row[i]).append(widths[i] - row[i].size(), padding);
-      text.append(markdown ? 1 : 2, padding);
-    }
-    text += markdown ? "|\n" : "\n";
-  };
-  add_line(rows.front(), ' ');
-  if (markdown) add_line(Row(widths.size()), '-');
-  for (std::size_t line = 1; line < rows.size(); ++line) add_line(rows[line], ' ');
-  return text + "\n";
+  row.push_back(rate_text(comparison, server));
+  row.push_back(with_interval(ratio_of(server, reference, &Sample::rate)));
+  row.push_back(cpu_text(comparison, server));
+  row.push_back(with_interval(ratio_of(server, reference, &Sample::cpu_time)));
+  if (host == nullptr || peer == nullptr) {
+    row.insert(row.end(), 3, "");
+    return row;
+  }
+  const Estimate ahead = ratio_of(*host, server, &Sample::rate);
+  const Estimate noise = ratio_of(*comparison.find("copy"), reference, &Sample::rate);
+  row.push_back(with_interval(ahead));
+  row.push_back(peer->to_be_beaten ? judged(ahead, noise, 1, true) : "");
+  row.push_back(with_interval(ratio_of(*host, server, &Sample::cpu_time)));
+  return row;
 }
 
-}  // namespace
+std::string io_uring_to_epoll(const Comparison& comparison) {
+  const Measured* epoll = comparison.find("host epoll");
+  const Measured* io_uring = comparison.find("host io_uring");
+  if (epoll == nullptr || io_uring == nullptr) return "";
+  const Estimate ahead = ratio_of(*io_uring, *epoll, &Sample::rate);
+  const Estimate noise =
+      ratio_of(*comparison.find("copy"), comparison.servers.front(), &Sample::rate);
+  return "host io_uring/host epoll: rate " + with_interval(ahead) + ", " +
+         judged(ahead, noise, 1, true) + "; CPU " +
+         with_interval(ratio_of(*io_uring, *epoll, &Sample::cpu_time)) + "\n\n";
+}
 
-std::string report(const std::vector<Comparison>& comparisons, bool markdown) {
+std::string peer_table(const Comparison& comparison, bool markdown) {
+  const bool idle = comparison.workload.kind->kind == Kind::idle;
+  std::vector<Row> rows{idle ? Row{"server", "concurrency", "memory a connection"}
+                             : Row{"server", "concurrency", "rate", "/bare epoll", "CPU",
+                                   "CPU/bare epoll", "host epoll/it", "goal", "host epoll/it CPU"}};
+  for (const Measured& server : comparison.servers) rows.push_back(peer_row(comparison, server));
+  return comparison.workload.title() + "\n\n" + table(std::move(rows), markdown) +
+         (idle ? "" : io_uring_to_epoll(comparison));
+}
+
+std::string tables_of_models(const std::vector<Comparison>& comparisons, bool markdown) {
   std::vector<Row> speed{{"model", "work", "bare", "host/bare", "goal", "copy/bare", "bare CPU",
                           "host/bare CPU", "goal", "copy/bare CPU"}};
   std::vector<Row> memory{{"model", "memory a connection", "bare", "copy", "host", "goal"}};
-  std::vector<Row> syscalls{{"model", "work", "server", "system calls a message"}};
   for (const Comparison& comparison : comparisons) {
+    if (comparison.model == nullptr) continue;
+    const Model& model = *comparison.model;
     if (comparison.workload.kind->kind == Kind::idle) {
       memory.push_back(memory_row(comparison));
       continue;
     }
-    speed.push_back(speed_row(comparison));
-    for (const Measured& server : comparison.servers) {
-      if (server.syscalls.empty() || server.server == "copy") continue;
-      syscalls.push_back(
-          {comparison.model->name, comparison.workload.title(), server.server, server.syscalls});
+    const std::string name = subject(comparison);
+    speed.push_back(speed_row(comparison, comparison.servers.front(), name, model.goals));
+    if (const Measured* rival = comparison.find("rival")) {
+      speed.push_back(
+          speed_row(comparison, *rival, name + " to " + model.rival, model.rival_goals));
     }
   }
   std::string text;
-  for (const auto& rows : {speed, memory, syscalls}) {
+  for (const auto& rows : {speed, memory}) {
     if (rows.size() > 1) text += table(rows, markdown);
+  }
+  return text;
+}
+
+std::string table_of_syscalls(const std::vector<Comparison>& comparisons, bool markdown) {
+  std::vector<Row> rows{{"model", "work", "server", "system calls a message"}};
+  for (const Comparison& comparison : comparisons) {
+    for (const Measured& server : comparison.servers) {
+      if (server.syscalls.empty() || server.server == "copy") continue;
+      rows.push_back(
+          {subject(comparison), comparison.workload.title(), server.server, server.syscalls});
+    }
+  }
+  return rows.size() > 1 ? table(rows, markdown) : "";
+}
+
+}  // namespace
+
+std::string report(const Results& results, bool markdown) {
+  std::string text = tables_of_models(results.comparisons, markdown);
+  for (const Comparison& comparison : results.comparisons) {
+    if (comparison.model == nullptr) text += peer_table(comparison, markdown);
+    for (const std::string& line : comparison.left_out) text += "left out: " + line + "\n";
+    if (!comparison.left_out.empty()) text += "\n";
+  }
+  text += table_of_syscalls(results.comparisons, markdown);
+  if (results.start) {
+    const Estimate& start = *results.start;
+    text += format(
+        "from start to a reply of each of four listeners: %.1f ms (%.1f..%.1f), goal <= "
+        "%.0f ms: %s\n",
+        start.median * kMilli, start.low * kMilli, start.high * kMilli, kStartGoal * kMilli,
+        verdict(start, kStartGoal, false));
   }
   return text;
 }

@@ -1,4 +1,4 @@
-// A server under test: a child process of the benchmark, pinned to one processor, started when it
+// A server under test: a child process of the benchmark, pinned to processors, started when it
 // is made and ended with all of its descendants when it goes. Should the benchmark itself be
 // killed, the kernel kills the child, and what that one forked ends with its connections.
 #pragma once
@@ -16,12 +16,13 @@ namespace berth::bench {
 struct Command {
   std::vector<std::string> arguments;
   std::string before_port;  // the text its output has before the port; empty: the first line is it
+  std::uint16_t port = 0;   // where it was told to listen; 0: it names its port
 };
 
 class Server {
  public:
-  // Throws Failure, with what it wrote, if it ends or names no port within ten seconds.
-  Server(std::string name, const Command& command, int core);
+  // Throws Failure, with what it wrote, if it ends or cannot be reached within ten seconds.
+  Server(std::string name, const Command& command, const std::vector<int>& cores);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -33,6 +34,8 @@ class Server {
   [[nodiscard]] std::string output() const { return output_.text(); }
 
  private:
+  // 0 while it does not listen.
+  [[nodiscard]] std::uint16_t look_for_port(const Command& command) const;
   void await_port(const Command& command);
   void stop() noexcept;
 

@@ -19,7 +19,7 @@ Stream::Stream(const Workload& workload, std::uint16_t port)
       connections_(static_cast<std::size_t>(workload.connections)) {
   for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
     Fd& socket = connections_[slot].socket;
-    socket = open_socket();
+    socket = open_socket(slot);
     const int on = 1;
     setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (!connect_to_server(socket.get())) {
@@ -29,7 +29,7 @@ Stream::Stream(const Workload& workload, std::uint16_t port)
     }
     watch(socket.get(), EPOLLIN, slot);
   }
-  run({.limit = connections_.size() * depth_});
+  run({.timed = std::chrono::minutes(1), .limit = connections_.size() * depth_});
 }
 
 void Stream::start() {

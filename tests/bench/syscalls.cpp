@@ -62,14 +62,14 @@ Syscalls parse_summary(const std::string& text) {
 
 }  // namespace
 
-SyscallCounter::SyscallCounter(pid_t root, int core) {
+SyscallCounter::SyscallCounter(pid_t root, const std::vector<int>& cores) {
   const std::vector<pid_t> pids = process_tree(root);
   std::vector<std::string> arguments{"strace", "-f", "-c"};
   for (const pid_t pid : pids) {
     arguments.push_back("-p");
     arguments.push_back(std::to_string(pid));
   }
-  tracer_ = spawn(arguments, output_, core);
+  tracer_ = spawn(arguments, output_, cores);
   const TimePoint give_up = Clock::now() + std::chrono::seconds(10);
   while (!all_watched(pids, tracer_)) {
     if (has_ended(tracer_) || Clock::now() >= give_up) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "child.hpp"
 
@@ -21,8 +22,8 @@ std::string describe(const Syscalls& calls, std::uint64_t messages);
 class SyscallCounter {
  public:
   // Returns when every thread of the tree is watched; throws Failure if that does not come about.
-  // `core` is where strace runs.
-  SyscallCounter(pid_t root, int core);
+  // `cores` are where strace runs.
+  SyscallCounter(pid_t root, const std::vector<int>& cores);
   ~SyscallCounter();
   SyscallCounter(const SyscallCounter&) = delete;
   SyscallCounter& operator=(const SyscallCounter&) = delete;

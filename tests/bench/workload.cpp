@@ -17,7 +17,7 @@ Workload parse_workload(std::string_view text) {
     const std::string_view number = text.substr(colon + 1);
     const char* const end = number.data() + number.size();
     const auto [stop, error] = std::from_chars(number.data(), end, workload.connections);
-    constexpr int kMost = 10'000;
+    constexpr int kMost = 1'000'000;
     if (error == std::errc{} && stop == end && workload.connections >= 1 &&
         workload.connections <= kMost) {
       return workload;

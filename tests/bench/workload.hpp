@@ -9,14 +9,14 @@
 
 namespace berth::bench {
 
-enum class Kind { roundtrip, pipeline, bulk, churn, idle };
+enum class Kind { roundtrip, pipeline, bulk, churn, idle, start };
 
 struct WorkKind {
   Kind kind;
   const char* name;
   std::size_t message;  // bytes
   std::size_t depth;    // messages outstanding on each connection
-  int connections;      // unless the command line says
+  int connections;      // unless the command line says; 0: as many as the model is to hold
   const char* title;
 };
 
@@ -26,7 +26,8 @@ inline constexpr WorkKind kWorkKinds[] = {
     // More than one outstanding, so that neither side ever waits for the other to wake up.
     {Kind::bulk, "bulk", 64 * 1024, 4, 1, "64 KiB messages"},
     {Kind::churn, "churn", 64, 1, 32, "connect, round trip, close"},
-    {Kind::idle, "idle", 64, 1, 500, "idle"},
+    {Kind::idle, "idle", 64, 1, 0, "idle"},
+    {Kind::start, "start", 64, 1, 1, "start to the first reply of each of four listeners"},
 };
 inline constexpr std::size_t kMostOutstandingBytes = 4 * 64 * 1024;
 

@@ -3,8 +3,9 @@
 // done here that the model does not need, and nothing left out that a correct server owes its
 // clients.
 //
-// Called as `bare_X PORT` (0 = any free one); prints the port as a line on standard output, listens
-// on 127.0.0.1 alone and serves until it is killed.
+// Called as `bare_X PORT [PROCESSES]` (port 0 = any free one); prints the port as a line on
+// standard output, listens on 127.0.0.1 alone and serves until it is killed. Several processes
+// share the port by SO_REUSEPORT, each with a socket of its own.
 #pragma once
 
 #define _GNU_SOURCE
@@ -12,12 +13,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { kBufferSize = 64 * 1024, kBacklog = 4096 };
+enum { kBufferSize = 64 * 1024, kBacklog = 4096, kMostProcesses = 64 };
 
 static inline void die(const char* what) {
   perror(what);
@@ -26,26 +29,50 @@ static inline void die(const char* what) {
 
 // TCP_NODELAY is set on the listening socket, since Linux hands it on to every accepted one: that
 // saves a system call a connection.
-static inline int listen_on(int argc, char** argv) {
-  if (argc != 2) {
-    fprintf(stderr, "usage: %s PORT\n", argv[0]);
-    exit(64);
-  }
+static inline int listening_socket(in_port_t* port, int shared) {
   int on = 1;
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_port = htons((in_port_t)atoi(argv[1])),
-                                .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t size = sizeof address;
   if (listener < 0) die("socket");
   if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)) die("SO_REUSEADDR");
+  if (shared && setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) die("SO_REUSEPORT");
   if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on)) die("TCP_NODELAY");
   if (bind(listener, (struct sockaddr*)&address, size)) die("bind");
   if (listen(listener, kBacklog)) die("listen");
   if (getsockname(listener, (struct sockaddr*)&address, &size)) die("getsockname");
-  printf("%d\n", ntohs(address.sin_port));
-  fflush(stdout);
+  *port = ntohs(address.sin_port);
   return listener;
+}
+
+// Returns once in each process. All sockets listen before the port is told, so that the kernel
+// spreads the first clients like the last.
+static inline int listen_on(int argc, char** argv) {
+  const int processes = argc == 3 ? atoi(argv[2]) : 1;
+  if (argc < 2 || argc > 3 || processes < 1 || processes > kMostProcesses) {
+    fprintf(stderr, "usage: %s PORT [PROCESSES]\n", argv[0]);
+    exit(64);
+  }
+  in_port_t port = (in_port_t)atoi(argv[1]);
+  int listeners[kMostProcesses];
+  for (int i = 0; i < processes; ++i) listeners[i] = listening_socket(&port, processes > 1);
+  printf("%d\n", port);
+  fflush(stdout);
+  int own = 0;
+  for (int i = 1; i < processes && own == 0; ++i) {
+    const pid_t parent = getpid();
+    const pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child > 0) continue;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    own = i;
+  }
+  for (int i = 0; i < processes; ++i) {
+    if (i != own) close(listeners[i]);
+  }
+  return listeners[own];
 }
 
 // Sends all of it; 0 once done, -1 if the peer is gone. Waits for room where the peer does not
