@@ -12,7 +12,7 @@ namespace berth {
 namespace {
 
 // Connections taken in one go, so that neither a storm of new clients nor the old ones starve.
-constexpr int kBatch = 16;
+constexpr int kBatch = 4;
 // How soon accepting is tried again after descriptors ran out.
 constexpr Duration kRetry = std::chrono::milliseconds(100);
 // Descriptors left to the handler below the end of what the demultiplexer can watch.

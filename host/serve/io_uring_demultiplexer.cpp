@@ -99,8 +99,7 @@ void IoUringDemultiplexer::disarm(Kind kind, int fd) {
   io_uring_sqe_set_data64(&sqe, 0);
 }
 
-bool IoUringDemultiplexer::occupy(int fd, void* who) {
-  if (::fcntl(fd, F_GETFD) < 0) return false;
+void IoUringDemultiplexer::occupy(int fd, void* who) {
   const auto index = static_cast<std::size_t>(fd);
   if (index >= slots_.size()) slots_.resize(index + 1);
   Slot& slot = slots_[index];
@@ -108,7 +107,6 @@ bool IoUringDemultiplexer::occupy(int fd, void* who) {
   slot = {};
   slot.generation = generation;
   slot.who = who;
-  return true;
 }
 
 void IoUringDemultiplexer::vacate(int fd, Kind armed_for) {
@@ -125,7 +123,8 @@ void IoUringDemultiplexer::vacate(int fd, Kind armed_for) {
 // ---- Descriptors ----
 
 bool IoUringDemultiplexer::add(int fd, Watcher& watcher) {
-  if (!occupy(fd, &watcher)) return false;
+  if (::fcntl(fd, F_GETFD) < 0) return false;
+  occupy(fd, &watcher);
   arm(Kind::watch, fd);
   return true;
 }
@@ -155,7 +154,10 @@ void IoUringDemultiplexer::on_watch(int fd, const Completion& completion) {
 
 // ---- Streams ----
 
-bool IoUringDemultiplexer::add(Stream& stream) { return occupy(stream.socket(), &stream); }
+bool IoUringDemultiplexer::add(Stream& stream) {
+  occupy(stream.socket(), &stream);
+  return true;
+}
 
 void IoUringDemultiplexer::remove(Stream& stream) {
   cancel_send(stream);

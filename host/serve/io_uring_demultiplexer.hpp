@@ -64,7 +64,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
   using Completion = io_uring_cqe;
 
   [[nodiscard]] Slot& slot_of(int fd) { return slots_[static_cast<std::size_t>(fd)]; }
-  [[nodiscard]] bool occupy(int fd, void* who);
+  void occupy(int fd, void* who);
   void vacate(int fd, Kind armed_for);
   [[nodiscard]] std::uint64_t tag(Kind kind, int fd);
   [[nodiscard]] io_uring_sqe& request();
