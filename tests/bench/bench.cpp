@@ -40,8 +40,9 @@ void require_descriptors(const std::vector<Workload>& workloads) {
                 ": raise it (ulimit -Hn, LimitNOFILE=), or run with CAP_SYS_RESOURCE");
 }
 
-// A signal ends the servers in order and prints what was measured until then. A second Ctrl-C kills;
-// a second SIGTERM does not, since timeout(1) sends two, and Apache's processes would be left.
+// A signal ends the servers in order and prints what was measured until then. A second Ctrl-C
+// kills; a second SIGTERM does not, since timeout(1) sends two, and Apache's processes would be
+// left.
 volatile std::sig_atomic_t interrupted = 0;
 
 struct Interrupted : std::runtime_error {
