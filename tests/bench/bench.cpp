@@ -40,8 +40,9 @@ void require_descriptors(const std::vector<Workload>& workloads) {
                 ": raise it (ulimit -Hn, LimitNOFILE=), or run with CAP_SYS_RESOURCE");
 }
 
-// A first Ctrl-C ends the servers in order and prints what was measured until then; a second one
-// kills.
+// A signal ends the servers in order and prints what was measured until then. A second Ctrl-C
+// kills; a second SIGTERM does not, since timeout(1) sends two, and Apache's processes would be
+// left.
 volatile std::sig_atomic_t interrupted = 0;
 
 struct Interrupted : std::runtime_error {
@@ -51,8 +52,9 @@ struct Interrupted : std::runtime_error {
 void heed_interruptions() {
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
+  for (const int signal : {SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
 }
 
 Progress progress_line(const std::string& title) {

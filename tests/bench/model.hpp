@@ -12,6 +12,7 @@ namespace berth::bench {
 struct Goals {
   double round_trips;  // at least, of messages per second
   double pipelined;    // the same, several messages deep
+  double bulk;         // the same, of long messages
   double churn;        // the same, of short connections
   double cpu_time;     // at most, of the server's processor time per message on lasting connections
   double memory;       // at most, of memory per idle connection
@@ -37,26 +38,29 @@ struct Model {
 inline constexpr int kUnbounded = 1'000'000;
 
 inline constexpr Model kModels[] = {
-    {"fork", "bare_fork", kUnbounded, false, 500, {0.97, 0.97, 1.0, 1.03, 1.5, 0}},
-    {"signal-fork", "bare_signal_fork", kUnbounded, true, 500, {0.97, 0.97, 1.0, 1.03, 1.5, 0}},
-    {"thread", "bare_thread", kUnbounded, false, 500, {0.97, 0.97, 1.0, 1.03, 1.0, 0}},
+    {"fork", "bare_fork", kUnbounded, false, 500, {0.97, 0.97, 0.97, 1.0, 1.03, 1.5, 0}},
+    {"signal-fork",
+     "bare_signal_fork",
+     kUnbounded,
+     true,
+     500,
+     {0.97, 0.97, 0.97, 1.0, 1.03, 1.5, 0}},
+    {"thread", "bare_thread", kUnbounded, false, 500, {0.97, 0.97, 0.97, 1.0, 1.03, 1.0, 0}},
     // Descriptors from 1024 on have no place in an fd_set, and a few are in use already.
-    {"select", "bare_select", 1000, false, 500, {0.95, 0.97, 0, 1.03, 0, 0}},
-    {"epoll", "bare_epoll", kUnbounded, false, 10'000, {0.99, 0.99, 0.95, 1.01, 0, 512}},
+    {"select", "bare_select", 1000, false, 500, {0.95, 0.97, 0.97, 0, 1.03, 0, 0}},
+    {"epoll", "bare_epoll", kUnbounded, false, 10'000, {0.99, 0.99, 0.97, 0.95, 1.01, 0, 512}},
     {"io_uring",
      "bare_io_uring",
      kUnbounded,
      false,
      10'000,
-     {0.97, 0.97, 0, 1.03, 0, 512},
+     {0.97, 0.97, 0.97, 0, 1.03, 0, 512},
      "bare_epoll",
-     {0, 0, 0, 0.96, 0, 0}},
+     {0, 0, 0, 0, 0.96, 0, 0}},
 };
 
 // Throws std::invalid_argument if there is none of this name.
 const Model* find_model(std::string_view name);
-
-constexpr double kBulkGoal = 0.97;
 
 // Zero where there is none.
 constexpr double rate_goal(const Goals& goals, Kind kind) {
@@ -66,7 +70,7 @@ constexpr double rate_goal(const Goals& goals, Kind kind) {
     case Kind::pipeline:
       return goals.pipelined;
     case Kind::bulk:
-      return kBulkGoal;
+      return goals.bulk;
     case Kind::churn:
       return goals.churn;
     case Kind::idle:

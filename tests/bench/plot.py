@@ -2,8 +2,8 @@
 """Draws what berth_bench --csv wrote: plot.py RESULTS.csv > PLOT.svg
 
 Models are drawn as grouped bars, the host to the bare server of the same model; peers as one bar
-each, to the bare epoll server. Whiskers are 95 % intervals of the median. The colours can be read on
-a light and on a dark page, since a picture in a README cannot know on which it lies.
+each, to the bare epoll server. Whiskers are 95 % intervals of the median. The colours can be read
+on a light and on a dark page, since a picture in a README cannot know on which it lies.
 """
 
 import csv

@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh [FOLDER]: builds, measures everything that the benchmark can (some forty-five minutes), and
-# leaves the tables, the results and the plots in FOLDER (build/bench). What is to be measured beside
-# the host is installed before, by .ci/install-packages bench, or is left out.
+# leaves tables, results and plots in FOLDER (build/bench). What is to be measured beside the host
+# is installed before, by .ci/install-packages bench, or is left out.
 set -eu
 cd "$(dirname "$(readlink -f "$0")")/../.."
 folder=${1:-build/bench}
@@ -26,7 +26,8 @@ measure() {
 }
 
 measure models
-measure workers --workers 2 --models epoll,io_uring --work roundtrip:64,roundtrip:512,pipeline:64,churn:32
+measure workers --workers 2 --models epoll,io_uring \
+  --work roundtrip:64,roundtrip:512,pipeline:64,churn:32
 measure peers --peers all
 if command -v strace > /dev/null; then
   measure syscalls --strace --rounds 2 --work roundtrip:64,churn:32
