@@ -43,9 +43,10 @@ class ProcessModel::SharedSlots {
 namespace {
 
 // What the signal handlers of a session's process work on. They only set flags and shut the socket
-// down: a system call that waits for the client then returns, whenever the signal came.
-BlockingConnection* the_connection = nullptr;
-StopState* the_stop = nullptr;
+// down: a system call that waits for the client then returns, whenever the signal came. They lie
+// with the thread's own data, a page that a fork writes to anyway.
+thread_local BlockingConnection* the_connection = nullptr;
+thread_local StopState* the_stop = nullptr;
 
 void on_drain(int) { the_stop->drain(); }
 
@@ -116,7 +117,8 @@ void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
   for (const int descriptor : context_.worker_descriptors) ::close(descriptor);
   redirect_crash_note(slot.crash);
   TimerQueue timers;
-  BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers_);
+  BufferPool buffers(std::move(buffers_));
+  BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers);
   the_connection = &connection;
   the_stop = &context_.sessions.stop;
   restore_signals();

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
-#include <vector>
+#include <utility>
 
 namespace berth {
 
@@ -24,28 +25,47 @@ struct GiveBack {
 };
 using Lent = std::unique_ptr<char, GiveBack>;
 
+// The free ones are chained through their own first bytes, so that taking one touches no memory but
+// the pool's own and what will be read into: after a fork each page that is touched is a copy made.
 class BufferPool final : public Lender {
  public:
   static constexpr std::size_t kBufferSize = 64 * 1024;
   // Kept for the next reads; more than these are freed when they come back.
-  static constexpr std::size_t kKept = 64;
+  static constexpr unsigned kKept = 64;
 
-  BufferPool() { free_.reserve(kKept); }
+  BufferPool() = default;
+  // Takes over the free buffers of another, of which none may be lent.
+  explicit BufferPool(BufferPool&& other) noexcept
+      : free_(std::exchange(other.free_, nullptr)), count_(std::exchange(other.count_, 0)) {}
+  BufferPool& operator=(BufferPool&&) = delete;
+  ~BufferPool() {
+    while (free_ != nullptr) delete[] pop();
+  }
 
   // kBufferSize bytes of anything. Throws std::bad_alloc.
   [[nodiscard]] Lent take() {
-    if (free_.empty()) return {new char[kBufferSize], {this}};
-    char* const buffer = free_.back().release();
-    free_.pop_back();
-    return {buffer, {this}};
+    return {free_ != nullptr ? pop() : new char[kBufferSize], {this}};
   }
   void take_back(char* buffer) noexcept override {
-    std::unique_ptr<char[]> back(buffer);
-    if (free_.size() < kKept) free_.push_back(std::move(back));
+    if (count_ == kKept) {
+      delete[] buffer;
+      return;
+    }
+    std::memcpy(buffer, &free_, sizeof free_);
+    free_ = buffer;
+    ++count_;
   }
 
  private:
-  std::vector<std::unique_ptr<char[]>> free_;
+  char* pop() noexcept {
+    char* const first = free_;
+    std::memcpy(&free_, first, sizeof free_);
+    --count_;
+    return first;
+  }
+
+  char* free_ = nullptr;
+  unsigned count_ = 0;
 };
 
 }  // namespace berth
