@@ -43,9 +43,7 @@ class BufferPool final : public Lender {
   }
 
   // kBufferSize bytes of anything. Throws std::bad_alloc.
-  [[nodiscard]] Lent take() {
-    return {free_ != nullptr ? pop() : new char[kBufferSize], {this}};
-  }
+  [[nodiscard]] Lent take() { return {free_ != nullptr ? pop() : new char[kBufferSize], {this}}; }
   void take_back(char* buffer) noexcept override {
     if (count_ == kKept) {
       delete[] buffer;

@@ -89,10 +89,10 @@ class IoUringDemultiplexer final : public Demultiplexer {
 
   Ring ring_;
   ProvidedBuffers buffers_;
-  std::vector<Slot> slots_;         // by descriptor
+  std::vector<Slot> slots_;        // by descriptor
   std::deque<Gathered> gathered_;  // since the last submission; a deque does not move them
-  int arrived_on_ = -1;             // the stream that is being called about
-  Received arrived_;                // this, unless it has taken it
+  int arrived_on_ = -1;            // the stream that is being called about
+  Received arrived_;               // this, unless it has taken it
 };
 
 // Why io_uring cannot be used on this machine, with the remedy; nothing if it can.

@@ -22,11 +22,16 @@ int open_to_write(const std::filesystem::path& file) {
 
 Outcome berth(const std::vector<std::string>& arguments,
               const std::vector<std::string>& environment) {
+  std::vector<std::string> command = {BERTH_PROGRAM};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_program(command, environment);
+}
+
+Outcome run_program(const std::vector<std::string>& command,
+                    const std::vector<std::string>& environment) {
   const TempFolder folder;
   const int out = open_to_write(folder / "out");
   const int err = open_to_write(folder / "err");
-  std::vector<std::string> command = {BERTH_PROGRAM};
-  command.insert(command.end(), arguments.begin(), arguments.end());
   const pid_t pid = start_program(command, out, err, environment);
   ::close(out);
   ::close(err);

@@ -15,6 +15,10 @@ struct Outcome {
 [[nodiscard]] Outcome berth(const std::vector<std::string>& arguments,
                             const std::vector<std::string>& environment = {});
 
+// The same for any program; the first word is its file.
+[[nodiscard]] Outcome run_program(const std::vector<std::string>& command,
+                                  const std::vector<std::string>& environment = {});
+
 [[nodiscard]] inline bool has(const std::string& text, const std::string& words) {
   return text.find(words) != std::string::npos;
 }

@@ -142,6 +142,24 @@ TEST_CASE("an address in use keeps the whole host from starting") {
   CHECK(!has(run.err, "is ready"));
 }
 
+TEST_CASE("where io_uring is forbidden its listeners are refused, with the place and the remedy") {
+  const TempFolder folder;
+  const std::string file = folder / "berth.yaml";
+  write_file(file, one_listener("io_uring", "echo").text());
+  for (const char* const command : {"check", "run"}) {
+    const Outcome refused = run_program({BERTH_WITHOUT_IO_URING, BERTH_PROGRAM, command, file});
+    CAPTURE(refused.err);
+    CHECK(refused.status == 78);
+    CHECK(has(refused.err, "berth.yaml:"));
+    CHECK(has(refused.err,
+              "io_uring cannot be used here: Operation not permitted (kernel.io_uring_disabled, or "
+              "the seccomp filter of a container, forbids it): choose epoll"));
+    CHECK(!has(refused.err, "is ready"));
+  }
+  write_file(file, one_listener("epoll", "echo").text());
+  CHECK(run_program({BERTH_WITHOUT_IO_URING, BERTH_PROGRAM, "check", file}).status == 0);
+}
+
 TEST_CASE("the shipped config is fine") {
   const TempFolder folder;
   const std::string file = folder / "berth.yaml";
