@@ -1,9 +1,22 @@
 // `io_uring`: one process, one thread, io_uring(7).
 #include "model/loop_model.hpp"
 #include "model/rows.hpp"
+#include "plugin/try_in_child.hpp"
 #include "serve/io_uring_demultiplexer.hpp"
 
 namespace berth {
+
+namespace {
+
+// Tried in a process of its own: the end of a ring interrupts the system calls of who had it.
+std::optional<std::string> objection(const ListenerSettings&) {
+  const auto words = try_in_child([] { return objection_to_io_uring().value_or(""); });
+  if (!words) return "io_uring cannot be tried here: it " + words.error().message;
+  if (words.value().empty()) return std::nullopt;
+  return words.value();
+}
+
+}  // namespace
 
 const ModelRow kIoUringModel = {
     .name = "io_uring",
@@ -19,7 +32,7 @@ const ModelRow kIoUringModel = {
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
       return std::make_unique<LoopModel>(std::move(context));
     },
-    .objection = [](const ListenerSettings&) { return objection_to_io_uring(); },
+    .objection = objection,
 };
 
 }  // namespace berth

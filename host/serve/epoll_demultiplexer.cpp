@@ -59,7 +59,8 @@ void EpollDemultiplexer::set_active(int fd, bool active) {
 
 bool EpollDemultiplexer::add(Stream& stream) {
   stream.state = 0;
-  return register_anew(stream.socket(), &stream, true, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  return register_anew(stream.socket(), &stream, true,
+                       EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 }
 
 // Closing the socket ends its registration, unless a process that a handler has forked still has a
@@ -82,9 +83,10 @@ void EpollDemultiplexer::dispatch() {
       continue;
     }
     constexpr auto kBroken = EPOLLERR | EPOLLHUP;
+    constexpr auto kUnusual = EPOLLRDHUP | EPOLLPRI | kBroken;
     const std::uint32_t told = event.events;
-    tell(*static_cast<Stream*>(slot.who), (told & (EPOLLIN | EPOLLRDHUP | kBroken)) != 0,
-         (told & (EPOLLOUT | kBroken)) != 0, (told & (EPOLLRDHUP | kBroken)) != 0);
+    tell(*static_cast<Stream*>(slot.who), (told & (EPOLLIN | kUnusual)) != 0,
+         (told & (EPOLLOUT | kBroken)) != 0, (told & kUnusual) != 0);
   }
   count_ = 0;
 }

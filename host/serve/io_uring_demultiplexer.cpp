@@ -65,15 +65,26 @@ std::uint64_t IoUringDemultiplexer::tag(Kind kind, int fd) {
 }
 
 void IoUringDemultiplexer::submit() {
-  (void)io_uring_submit(&ring_.ring);
-  gathered_.clear();
+  const int submitted = io_uring_submit(&ring_.ring);
+  // The kernel may be short of memory, or busy with completions that nobody has taken: it is asked
+  // again at the next submission.
+  if (submitted >= 0 || submitted == -EINTR || submitted == -EAGAIN || submitted == -EBUSY) {
+    forget_submitted();
+    return;
+  }
+  throw std::system_error(-submitted, std::generic_category(), "io_uring_submit");
+}
+
+void IoUringDemultiplexer::forget_submitted() {
+  if (io_uring_sq_ready(&ring_.ring) == 0) gathered_.clear();
 }
 
 io_uring_sqe& IoUringDemultiplexer::request() {
-  for (;;) {
+  for (int tries = 0; tries < 1000; ++tries) {
     if (io_uring_sqe* const free = io_uring_get_sqe(&ring_.ring)) return *free;
     submit();
   }
+  throw std::system_error(EBUSY, std::generic_category(), "io_uring takes no requests");
 }
 
 void IoUringDemultiplexer::arm(Kind kind, int fd) {
@@ -226,18 +237,21 @@ void IoUringDemultiplexer::keep_unread(int fd, Received what) {
 
 ssize_t IoUringDemultiplexer::send(Stream& stream, const iovec* pieces, std::size_t count) {
   const int fd = stream.socket();
-  io_uring_sqe& sqe = request();
   if (count == 1) {
+    io_uring_sqe& sqe = request();
     io_uring_prep_send(&sqe, fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(&sqe, tag(Kind::send, fd));
   } else {
+    auto copy = std::make_unique<iovec[]>(count);
+    std::memcpy(copy.get(), pieces, count * sizeof *pieces);
+    io_uring_sqe& sqe = request();  // before the message is kept: this may forget what is submitted
     Gathered& gathered = gathered_.emplace_back();
-    gathered.pieces = std::make_unique<iovec[]>(count);
-    std::memcpy(gathered.pieces.get(), pieces, count * sizeof *pieces);
+    gathered.pieces = std::move(copy);
     gathered.message.msg_iov = gathered.pieces.get();
     gathered.message.msg_iovlen = count;
     io_uring_prep_sendmsg(&sqe, fd, &gathered.message, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(&sqe, tag(Kind::send, fd));
   }
-  io_uring_sqe_set_data64(&sqe, tag(Kind::send, fd));
   slot_of(fd).sending = true;
   return kNotYet;
 }
@@ -269,7 +283,7 @@ void IoUringDemultiplexer::wait(Duration timeout) {
     io_uring_cqe* first = nullptr;
     (void)io_uring_submit_and_wait_timeout(&ring_.ring, &first, 1, &limit, nullptr);
   }
-  gathered_.clear();
+  forget_submitted();
 }
 
 void IoUringDemultiplexer::dispatch() {

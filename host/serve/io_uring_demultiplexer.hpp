@@ -69,6 +69,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
   [[nodiscard]] std::uint64_t tag(Kind kind, int fd);
   [[nodiscard]] io_uring_sqe& request();
   void submit();
+  void forget_submitted();
   void arm(Kind kind, int fd);
   void disarm(Kind kind, int fd);
 

@@ -122,8 +122,8 @@ void LoopConnection::go_on() {
 void LoopConnection::linger() {
   half_close();
   lingering_ = true;
-  later(after(owner_.loop.now(), kLingerTime), &LoopConnection::close);
-  later_->linger_end = later_->due();
+  if (!later_) later_ = std::make_unique<Later>(*this);
+  later_->linger_end = after(owner_.loop.now(), kLingerTime);
   drop_input();
 }
 
@@ -131,13 +131,11 @@ void LoopConnection::linger() {
 void LoopConnection::drop_input() {
   for (int rounds = 0; rounds < 16; ++rounds) {
     const ssize_t count = receive().result;
-    if (count == kNotYet) return;
+    if (count == kNotYet) return later(later_->linger_end, &LoopConnection::close);
     if (count <= 0) return close();
   }
-  // There may be more, of which nobody will tell.
-  if (owner_.loop.now() < later_->linger_end)
-    return later(owner_.loop.now(), &LoopConnection::drop_input);
-  close();
+  if (owner_.loop.now() >= later_->linger_end) return close();
+  later(owner_.loop.now(), &LoopConnection::drop_input);  // there may be more, which nobody tells
 }
 
 void LoopConnection::close() { owner_.over(*this); }

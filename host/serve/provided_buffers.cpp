@@ -46,7 +46,9 @@ int ProvidedBuffers::provide(unsigned flags) {
   registration.ring_addr = reinterpret_cast<std::uintptr_t>(queue_);
   registration.ring_entries = kCount;
   registration.bgid = kGroup;
-  registration.pad = static_cast<std::uint16_t>(flags);  // called `flags` since Linux 6.4
+  // The member behind bgid: its name was `pad`, and is `flags` in headers since Linux 6.4.
+  const auto value = static_cast<std::uint16_t>(flags);
+  std::memcpy(&registration.bgid + 1, &value, sizeof value);
   return io_uring_register_buf_ring(&ring_, &registration, 0);
 }
 

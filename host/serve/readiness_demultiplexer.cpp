@@ -21,7 +21,7 @@ Received ReadinessDemultiplexer::receive(Stream& stream) {
     return {};
   }
   const bool emptied = static_cast<std::size_t>(count) < BufferPool::kBufferSize;
-  if (emptied && (stream.state & kClosed) == 0) stream.state &= ~kReadable;
+  if (emptied && (stream.state & kShortIsNotAll) == 0) stream.state &= ~kReadable;
   return {count, std::move(buffer)};
 }
 
@@ -51,8 +51,9 @@ void ReadinessDemultiplexer::cancel_send(Stream& stream) {
   want_room(stream, false);
 }
 
-void ReadinessDemultiplexer::tell(Stream& stream, bool readable, bool writable, bool closed) {
-  if (closed) stream.state |= kClosed;
+void ReadinessDemultiplexer::tell(Stream& stream, bool readable, bool writable,
+                                  bool short_is_not_all) {
+  if (short_is_not_all) stream.state |= kShortIsNotAll;
   if (readable) stream.state |= kReadable;
   if (writable && (stream.state & kBlocked) != 0) {
     stream.state &= ~kBlocked;

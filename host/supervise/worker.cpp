@@ -121,8 +121,8 @@ void Worker::beat() {
 
 void Worker::drain(Duration deadline) {
   if (draining_) return;
-  draining_ = true;
   acceptor_.close();
+  draining_ = true;  // only now: sessions that end at once leave others that were just accepted
   model_->begin_drain();
   if (model_->sessions() == 0) return loop_->stop();
   sessions_.log.info("draining: {} connections", model_->sessions());

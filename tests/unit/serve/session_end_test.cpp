@@ -33,6 +33,22 @@ TEST_CASE("a handler that neither waits nor finishes is ended as failed") {
   }
 }
 
+TEST_CASE("a client that has sent too much and does not close is let go all the same") {
+  for (const Under under : each_way()) {
+    Session session(
+        under,
+        [](berth_connection* c) -> Script {
+          ReadOp read(c);
+          co_await read;
+          finish(c);
+        },
+        tcp_pair());
+    session.close_client = false;
+    session.run([](const Fd& client) { send_all(client, std::string(30'000'000, 'x')); });
+    CHECK(session.report.end == SessionEnd::handler);
+  }
+}
+
 TEST_CASE("a handler that fails is told in the log with its text, escaped") {
   under_each([](Under under) {
     Session session(under, [](berth_connection* c) -> Script {

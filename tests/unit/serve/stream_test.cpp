@@ -119,6 +119,19 @@ TEST_CASE("the last bytes and the end may come as one event") {
   });
 }
 
+TEST_CASE("what comes behind an urgent byte is received without a further event") {
+  run_for_each([](Demultiplexer& demultiplexer) {
+    Rig rig(demultiplexer);
+    REQUIRE(rig.receive_all());
+    rig.then = [&] { rig.receive_all(); };
+    rig.turn(Duration::zero());
+    REQUIRE(send_all(rig.pair.client, "before"));
+    REQUIRE(::send(rig.pair.client.get(), "!", 1, MSG_OOB) == 1);
+    REQUIRE(send_all(rig.pair.client, "behind"));
+    rig.turn_until([&] { return rig.input == "beforebehind"; });
+  });
+}
+
 TEST_CASE("a reset is an error of the stream") {
   run_for_each([](Demultiplexer& demultiplexer) {
     Rig rig(demultiplexer);
