@@ -35,6 +35,7 @@ class Connection::OperationTimer final : public Timer {
   void on_due() override { connection_.on_operation_timer(operation_); }
 
   berth_operation& operation() { return operation_; }
+  [[nodiscard]] OperationTimer* next() const { return next_; }
 
  private:
   Connection& connection_;
@@ -50,7 +51,10 @@ Connection::Connection(SessionContext& context, AcceptedConnection accepted)
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
 
 Connection::~Connection() {
-  while (operation_timers_ != nullptr) delete operation_timers_;
+  while (OperationTimer* const first = operation_timers_) {
+    operation_timers_ = first->next();
+    delete first;
+  }
 }
 
 void Connection::begin() { context_.handler.serve(*this); }
