@@ -6,11 +6,11 @@
 // 6.12), so that a short message takes little of it and a long one is received at one go. A buffer
 // goes back to the kernel when it is full and everything in it has been sent. A connection has one
 // send on its way at a time: a second one could overtake the first when that has to wait for room.
+#include "bare.h"  // first: it asks for all that the system's headers have
+
 #include <liburing.h>
 #include <stddef.h>
 #include <string.h>
-
-#include "bare.h"
 
 // Missing in the liburing of Debian 12.
 enum { kIncremental = 2, kBufferMore = 1 << 4 };  // IOU_PBUF_RING_INC, IORING_CQE_F_BUF_MORE
