@@ -6,6 +6,7 @@ endfunction()
 
 file(REMOVE_RECURSE ${scratch})
 run(${CMAKE_COMMAND} --install ${build} --prefix ${scratch}/berth)
-run(${CMAKE_COMMAND} -G ${generator} -S ${template} -B ${scratch}/hello -D CMAKE_PREFIX_PATH=${scratch}/berth)
+run(${CMAKE_COMMAND} -G ${generator} -S ${template} -B ${scratch}/hello
+    -D CMAKE_PREFIX_PATH=${scratch}/berth)
 run(${CMAKE_COMMAND} --build ${scratch}/hello)
 run(${scratch}/berth/bin/berth handlers ${scratch}/hello)
