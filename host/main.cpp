@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   berth::add_handlers(app, status);
   berth::add_models(app, status);
   berth::add_send(app, status);
+  berth::add_control(app, status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {  // a mistake, or a call for help

@@ -14,6 +14,8 @@ void fill_standard_descriptors() {
   if (number > 2) ::close(number);
 }
 
+Fd duplicate(const Fd& fd) { return Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)); }
+
 void close_all_but(std::vector<int> kept) {
   std::sort(kept.begin(), kept.end());
   unsigned next = 0;

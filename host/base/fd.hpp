@@ -34,6 +34,10 @@ class Fd {
   int number_ = -1;
 };
 
+// Another descriptor for the same thing, close-on-exec; none, with errno set, where there are no
+// descriptors left.
+[[nodiscard]] Fd duplicate(const Fd& fd);
+
 // Opens /dev/null for those of 0, 1 and 2 that are closed, so that no socket gets such a number and
 // is taken for standard error. For the start of the program.
 void fill_standard_descriptors();

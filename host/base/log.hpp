@@ -23,6 +23,8 @@ struct LogSettings {
   LogFormat format = LogFormat::text;
   bool connections = true;  // a line when a connection opens and one when it ends
   std::string file = "-";   // "-": standard error; else absolute
+
+  bool operator==(const LogSettings&) const = default;
 };
 
 // A line: `2026-11-23 14:08:01.123 info  echo/4242 text`. Safe to use from any thread, but for

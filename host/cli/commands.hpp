@@ -16,5 +16,7 @@ void add_check(CLI::App& app, int& status);
 void add_handlers(CLI::App& app, int& status);
 void add_models(CLI::App& app, int& status);
 void add_send(CLI::App& app, int& status);
+// status, reload, upgrade, drain, resume, stop
+void add_control(CLI::App& app, int& status);
 
 }  // namespace berth

@@ -5,6 +5,7 @@
 
 #include "config/check_handlers.hpp"
 #include "config/config.hpp"
+#include "config/config_text.hpp"
 
 namespace berth {
 
@@ -18,16 +19,35 @@ fs::path config_or_default(const std::string& given) {
   return !fs::exists(near, ignored) && fs::exists(installed, ignored) ? installed : near;
 }
 
-std::optional<CheckedConfig> checked_config(const fs::path& file) {
+Result<CheckedConfig> check_config(const fs::path& file) {
   Diagnostics problems(file.string());
   CheckedConfig config;
-  config.settings = load_config(file, problems);
+  if (const auto text = read_config_text(file, problems)) {
+    config.text = *text;
+    config.settings = config_from_text(*text, file, problems);
+  }
   // What the file itself says wrong may be what the plugins are then asked for; but every listener
   // that could be read is checked to the end, so that all is told at once.
   config.handlers = check_handlers(config.settings, problems);
-  if (problems.empty()) return config;
-  (void)std::fprintf(stderr, "%s\n", problems.to_text().c_str());
+  if (!problems.empty()) return Error{problems.to_text()};
+  return config;
+}
+
+std::optional<CheckedConfig> checked_config(const fs::path& file) {
+  auto config = check_config(file);
+  if (config) return std::move(config.value());
+  (void)std::fprintf(stderr, "%s\n", config.error().message.c_str());
   return std::nullopt;
+}
+
+ConfigReader config_reader() {
+  return {.check = check_config,
+          .read = [](const std::string& text, const fs::path& file) -> Result<HostSettings> {
+            Diagnostics problems(file.string());
+            HostSettings settings = config_from_text(text, file, problems);
+            if (!problems.empty()) return Error{problems.to_text()};
+            return settings;
+          }};
 }
 
 }  // namespace berth

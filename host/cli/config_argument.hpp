@@ -1,28 +1,25 @@
-// What the subcommands that take a CONFIG have in common.
+// The CONFIG argument of the subcommands.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "supervise/host_settings.hpp"
+#include "supervise/generation.hpp"
 
 namespace berth {
 
-// Exit statuses (DESIGN, "Command line"; those above 1 are of sysexits.h).
-enum ExitStatus { kExitFine = 0, kExitFailed = 1, kExitUsage = 64, kExitConfig = 78 };
-
-// The config to use where none is named: ./conf/berth.yaml, else /etc/berth/berth.yaml.
+// What was given, or the config that stands where one is looked for.
 [[nodiscard]] std::filesystem::path config_or_default(const std::string& given);
 
-struct CheckedConfig {
-  HostSettings settings;
-  std::vector<std::filesystem::path> handlers;  // their files, in the listeners' order
-};
+// Reads and checks `file` to the end, plugins and their options included. The error tells every
+// mistake, a line each.
+[[nodiscard]] Result<CheckedConfig> check_config(const std::filesystem::path& file);
 
-// Loads and checks a config, plugins included. Tells every mistake on standard error and returns
-// nothing if there is one.
+// The same; mistakes are told on standard error.
 [[nodiscard]] std::optional<CheckedConfig> checked_config(const std::filesystem::path& file);
+
+// How a supervisor reads its config.
+[[nodiscard]] ConfigReader config_reader();
 
 }  // namespace berth

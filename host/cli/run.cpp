@@ -4,6 +4,8 @@
 
 #include "cli/commands.hpp"
 #include "cli/config_argument.hpp"
+#include "cli/program_path.hpp"
+#include "supervise/hand_over.hpp"
 #include "supervise/supervisor.hpp"
 
 namespace berth {
@@ -12,27 +14,60 @@ namespace {
 
 constexpr const char* kFooter =
     R"(Stops in order on SIGTERM or Ctrl-C: no new connections, then up to drain_timeout
-for those that are open; at once on SIGQUIT or a second Ctrl-C. SIGUSR1 opens the
-log file anew. Exit status: 0 stopped as told, 1 failed, 78 the config is wrong.
+for those that are open; at once on SIGQUIT or a second Ctrl-C. SIGHUP reads the
+config again, SIGUSR1 opens the log file anew, SIGUSR2 replaces the running binary
+by the one that now stands in its place; none of them loses a connection, and none
+changes anything if what it finds is wrong. Exit status: 0 stopped as told,
+1 failed, 78 the config is wrong.
 
 Examples:
   berth run                      serve conf/berth.yaml
   berth run /etc/berth/web.yaml  serve another config
 )";
 
-int run(const std::string& given) {
-  auto config = checked_config(config_or_default(given));
-  if (!config) return kExitConfig;
-  Log log;
-  if (auto opened = log.open(config->settings.log); !opened) {
-    (void)std::fprintf(stderr, "%s\n", opened.error().message.c_str());
-    return kExitFailed;
-  }
-  Supervisor supervisor(std::move(config->settings), std::move(config->handlers), log);
-  const auto served = supervisor.run();
-  if (served) return kExitFine;
-  (void)std::fprintf(stderr, "%s\n", served.error().message.c_str());
+struct RunOptions {
+  std::string config;
+  int handed_over = -1;
+  bool only_check = false;
+};
+
+int tell(const Error& error) {
+  (void)std::fprintf(stderr, "%s\n", error.message.c_str());
   return kExitFailed;
+}
+
+// For the binary that runs: whether this one can take its place.
+int check_hand_over(const HandedOver& state, const std::filesystem::path& file) {
+  const ConfigReader reader = config_reader();
+  for (const HandedOver::Config& config : state.configs) {
+    if (auto settings = reader.read(config.text, file); !settings) return tell(settings.error());
+  }
+  if (!checked_config(file)) return kExitConfig;
+  (void)std::fputs(kTakesOver.data(), stdout);
+  return kExitFine;
+}
+
+int take_over(const RunOptions& options, const Supervisor::Setup& setup, Log& log) {
+  const Fd memory(options.handed_over);
+  const auto state = read_handed_over(memory.get());
+  if (!state) return tell(state.error());
+  if (options.only_check) return check_hand_over(state.value(), setup.file);
+  const auto served = Supervisor(setup, log).take_over(state.value());
+  return served ? kExitFine : tell(served.error());
+}
+
+int run(const RunOptions& options) {
+  const Supervisor::Setup setup = {
+      .file = std::filesystem::absolute(config_or_default(options.config)),
+      .program = program_path(),
+      .reader = config_reader()};
+  Log log;
+  if (options.handed_over >= 0) return take_over(options, setup, log);
+  auto config = checked_config(config_or_default(options.config));
+  if (!config) return kExitConfig;
+  if (auto opened = log.open(config->settings.log); !opened) return tell(opened.error());
+  const auto served = Supervisor(setup, log).run(std::move(*config));
+  return served ? kExitFine : tell(served.error());
 }
 
 }  // namespace
@@ -40,9 +75,13 @@ int run(const std::string& given) {
 void add_run(CLI::App& app, int& status) {
   auto* const command = app.add_subcommand("run", "Serve a config until told to stop.");
   command->footer(kFooter);
-  const auto config = std::make_shared<std::string>();
-  command->add_option("CONFIG", *config, "the config [conf/berth.yaml, /etc/berth/berth.yaml]");
-  command->callback([config, &status] { status = run(*config); });
+  const auto options = std::make_shared<RunOptions>();
+  command->add_option("CONFIG", options->config,
+                      "the config [conf/berth.yaml, /etc/berth/berth.yaml]");
+  // From one binary to the next, and from nobody else: not shown.
+  command->add_option("--handed-over", options->handed_over)->group("");
+  command->add_flag("--only-check", options->only_check)->group("");
+  command->callback([options, &status] { status = run(*options); });
 }
 
 }  // namespace berth

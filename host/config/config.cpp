@@ -17,8 +17,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// man 7 unix; the host binds it under a longer name first.
+constexpr std::size_t kLongestSocketPath = 96;
+
 KnownKeys keys_of_top() {
-  KnownKeys known = {"the top level", {"plugins", "log", "defaults", "drain_timeout", "listeners"}};
+  KnownKeys known = {
+      "the top level",
+      {"plugins", "log", "control", "watch", "defaults", "drain_timeout", "listeners"}};
   for (const std::string& key : listener_keys()) {
     known.elsewhere[key] = "'" + key + "' is a key of a listener; put it under 'listeners:'" +
                            (key == "name" || key == "listen" ? "" : " or 'defaults:'");
@@ -105,6 +110,18 @@ LogSettings read_log(const YamlNode& node, const fs::path& folder, Diagnostics& 
   return log;
 }
 
+fs::path read_control(const YamlNode& node, const fs::path& folder, Diagnostics& problems) {
+  const auto path = read_path(node, "control", "the path of a socket", folder, problems);
+  if (!path) return {};
+  if (path->string().size() > kLongestSocketPath) {
+    problems.add(node.where, "the path of a socket has at most " +
+                                 std::to_string(kLongestSocketPath) + " bytes, not " +
+                                 std::to_string(path->string().size()) + ": " + path->string());
+  }
+  (void)check_folder(path->parent_path(), node.where, node.scalar, problems);
+  return *path;
+}
+
 void read_entries(const YamlNode& node, ListenerReader& reader, Diagnostics& problems) {
   if (node.kind != YamlNode::Kind::list) {
     problems.add(node.where, "'listeners' must be a list, not " + std::string(kind_name(node)) +
@@ -152,6 +169,12 @@ HostSettings settings_of(const std::string& text, const fs::path& file, Diagnost
     settings.plugin_folders = {folder / "plugins", BERTH_PLUGIN_FOLDER};
   }
   if (const YamlNode* node = top.find("log")) settings.log = read_log(*node, folder, problems);
+  if (const YamlNode* node = top.find("control")) {
+    settings.control = read_control(*node, folder, problems);
+  }
+  if (const YamlNode* node = top.find("watch")) {
+    settings.watch = read_switch(*node, "watch", problems).value_or(false);
+  }
   settings.listeners = read_listeners(*root, top, problems);
   return settings;
 }

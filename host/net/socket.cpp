@@ -48,7 +48,7 @@ bool set_option(const Fd& socket, int level, int option) {
 // What of its address a socket takes: all, or a part beside others of the same user.
 enum class Take { alone, together };
 
-Result<Fd> listen_on(const SocketAddress& address, int backlog, Take how) {
+Result<Fd> bind_to(const SocketAddress& address, Take how) {
   Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return failed("make a socket for", address, errno);
   // SO_REUSEADDR: connections of a former run that linger in TIME_WAIT must not keep this one out.
@@ -61,9 +61,15 @@ Result<Fd> listen_on(const SocketAddress& address, int backlog, Take how) {
   if (bind(socket.get(), address.get(), address.size()) != 0) {
     return failed("bind", address, errno);
   }
-  // With SO_REUSEADDR two sockets can be bound to one address; it is listen that tells the second.
-  if (listen(socket.get(), backlog) != 0) return failed("listen on", address, errno);
   return socket;
+}
+
+Result<Fd> listen_on(const SocketAddress& address, int backlog, Take how) {
+  auto bound = bind_to(address, how);
+  if (!bound) return bound;
+  // With SO_REUSEADDR two sockets can be bound to one address; it is listen that tells the second.
+  if (listen(bound->get(), backlog) != 0) return failed("listen on", address, errno);
+  return bound;
 }
 
 }  // namespace
@@ -90,6 +96,24 @@ Result<std::vector<Fd>> listen_together(const SocketAddress& address, int backlo
     sockets.push_back(std::move(*next));
   }
   return sockets;
+}
+
+Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count) {
+  if (sockets.size() >= count) return {};
+  const SocketAddress address = local_address(sockets[0].get());
+  if (!set_option(sockets[0], SOL_SOCKET, SO_REUSEPORT)) return failed("share", address, errno);
+  while (sockets.size() < count) {
+    auto next = bind_to(address, Take::together);
+    if (!next) return next.error();
+    sockets.push_back(std::move(*next));
+  }
+  return {};
+}
+
+bool is_listening(int socket) {
+  int listens = 0;
+  socklen_t length = sizeof listens;
+  return getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0;
 }
 
 SocketAddress local_address(int socket) {

@@ -20,6 +20,13 @@ namespace berth {
 [[nodiscard]] Result<std::vector<Fd>> listen_together(const SocketAddress& address, int backlog,
                                                       unsigned count);
 
+// Binds as many more as are missing to `count` at the address of those given, which listen there;
+// they are to listen(2) later.
+[[nodiscard]] Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count);
+
+// Whether a socket listens (SO_ACCEPTCONN, man 7 socket).
+[[nodiscard]] bool is_listening(int socket);
+
 // Where a bound socket really listens (port 0 replaced by the port it got).
 [[nodiscard]] SocketAddress local_address(int socket);
 

@@ -21,6 +21,9 @@ struct OptionValue {
   OptionValue& operator=(OptionValue&&) noexcept;
   ~OptionValue();
 
+  // Wherever they stand.
+  bool operator==(const OptionValue& other) const;
+
   Kind kind = Kind::null;
   Position where;
   std::string scalar;
@@ -34,12 +37,20 @@ inline OptionValue::OptionValue(OptionValue&&) noexcept = default;
 inline OptionValue& OptionValue::operator=(const OptionValue&) = default;
 inline OptionValue& OptionValue::operator=(OptionValue&&) noexcept = default;
 inline OptionValue::~OptionValue() = default;
+inline bool OptionValue::operator==(const OptionValue& other) const {
+  return kind == other.kind && scalar == other.scalar && items == other.items &&
+         fields == other.fields;
+}
 
 // NAME: VALUE below a listener's `options:`.
 struct OptionSetting {
   std::string name;
   Position where;  // of the name
   OptionValue value;
+
+  bool operator==(const OptionSetting& other) const {
+    return name == other.name && value == other.value;
+  }
 };
 
 }  // namespace berth

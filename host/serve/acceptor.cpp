@@ -155,10 +155,10 @@ void Acceptor::on_session_end() {
   if (paused_ != Pause::no) resume();
 }
 
-void Acceptor::close() {
+void Acceptor::close(Queues queues) {
   retry_.disarm();
   for (const auto& listener : listeners_) {
-    // The sockets are about to be closed for good, and closing resets what is in their queues.
+    if (queues == Queues::left) break;
     while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {
     }
   }

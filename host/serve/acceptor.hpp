@@ -41,8 +41,11 @@ class Acceptor {
   void listen(std::vector<Fd> sockets, Duration client_timeout);
   // To be called when a session is over: there may be room again.
   void on_session_end();
-  // Takes what still waits in the queues, as far as there is room, then closes the sockets.
-  void close();
+  // What becomes of the connections that wait in the queues: taken, as far as there is room, since
+  // closing a socket for good resets them; or left to somebody else who has the socket too.
+  enum class Queues { emptied, left };
+  // Closes the sockets.
+  void close(Queues queues);
   [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
 
  private:

@@ -26,12 +26,16 @@ struct ListenerSettings {
   Duration heartbeat_timeout = std::chrono::seconds(10);
 
   // Under `defaults:` for what the listener has from there.
-  struct {
+  struct Places {
     Position name, model, handler;
     Position options;                   // where the handler stands, if there are none
     Position workers, max_connections;  // {} where the built-in number holds
     std::vector<Position> listen;       // parallel to `listen` above
+    // A listener that has only moved within its file is the same.
+    bool operator==(const Places&) const { return true; }
   } where;
+
+  bool operator==(const ListenerSettings&) const = default;
 };
 
 }  // namespace berth

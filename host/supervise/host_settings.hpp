@@ -15,6 +15,8 @@ struct HostSettings {
   // Searched in this order; none only where the config's own are wrong.
   std::vector<std::filesystem::path> plugin_folders;
   LogSettings log;
+  std::filesystem::path control;  // the control socket's path; empty: the default one
+  bool watch = false;             // reload when the config or a plugin's file changes
   std::vector<ListenerSettings> listeners;
 };
 

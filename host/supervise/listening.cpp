@@ -1,52 +1,119 @@
 #include "supervise/listening.hpp"
 
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
 #include "net/socket.hpp"
 
 namespace berth {
 
 namespace {
 
-// Adds what goes wrong to `problems`.
-void bind_address(const ListenerSettings& listener, std::size_t index, ListeningSockets& sockets,
-                  Diagnostics& problems) {
-  const Position where = listener.where.listen[index];
-  const std::string who = "listener '" + listener.name + "': ";
-  const auto addresses = resolve(listener.listen[index]);
-  if (!addresses) return problems.add(where, who + addresses.error().message);
-  for (const SocketAddress& address : addresses.value()) {
-    auto made = listen_together(address, listener.backlog, listener.workers);
-    if (!made) {
-      problems.add(where, who + made.error().message);
-      continue;
-    }
-    for (std::size_t i = 0; i < made->size(); ++i) sockets[i].push_back(std::move((*made)[i]));
+// Copies of the sockets that still listen (those of a worker that has failed do not), and as many
+// more as there are workers. Where none listens any more the address is taken anew.
+Result<BoundAddress> take_over(const BoundAddress& existing, const ListenerSettings& listener) {
+  BoundAddress bound = {existing.requested, existing.actual, {}, true};
+  for (const Fd& socket : existing.sockets) {
+    if (!is_listening(socket.get())) continue;
+    bound.sockets.push_back(duplicate(socket));
+    if (!bound.sockets.back()) return system_error("cannot keep a listening socket", errno);
   }
+  if (bound.sockets.empty()) {
+    auto made = listen_together(existing.actual, listener.backlog, listener.workers);
+    if (!made) return made.error();
+    bound.sockets = std::move(*made);
+  } else if (auto joined = bind_beside(bound.sockets, listener.workers); !joined) {
+    return joined.error();
+  }
+  return bound;
+}
+
+Result<BoundAddress> listen_anew(const SocketAddress& requested, const ListenerSettings& listener) {
+  auto made = listen_together(requested, listener.backlog, listener.workers);
+  if (!made) return made.error();
+  const SocketAddress actual = local_address(made->front().get());
+  return BoundAddress{requested, actual, std::move(*made), false};
 }
 
 }  // namespace
 
-Result<std::vector<ListeningSockets>> bind_all(const HostSettings& settings, Log& log) {
-  Diagnostics problems(settings.file.string());
-  std::vector<ListeningSockets> all;
-  for (const ListenerSettings& listener : settings.listeners) {
-    ListeningSockets& sockets = all.emplace_back(listener.workers);
-    for (std::size_t i = 0; i < listener.listen.size(); ++i) {
-      bind_address(listener, i, sockets, problems);
+std::vector<int> sockets_of(const ListeningSockets& listening, unsigned worker, unsigned workers) {
+  std::vector<int> numbers;
+  for (const BoundAddress& bound : listening) {
+    for (std::size_t i = worker; i < bound.sockets.size(); i += workers) {
+      numbers.push_back(bound.sockets[i].get());
     }
   }
-  if (!problems.empty()) return Error{problems.to_text()};
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const ListenerSettings& listener = settings.listeners[i];
-    for (const Fd& socket : all[i][0]) {
-      log.info("listener '{}': listening on tcp://{} (model {}, handler {})", listener.name,
-               local_address(socket.get()).text(), listener.model, listener.handler);
+  return numbers;
+}
+
+bool all_live_on(const ListeningSockets& listening,
+                 const std::vector<const ListeningSockets*>& others) {
+  return std::all_of(listening.begin(), listening.end(), [&](const BoundAddress& bound) {
+    return std::any_of(others.begin(), others.end(), [&](const ListeningSockets* other) {
+      return std::any_of(other->begin(), other->end(), [&](const BoundAddress& there) {
+        return there.actual == bound.actual;
+      });
+    });
+  });
+}
+
+void tell_listening(const ListenerSettings& listener, const ListeningSockets& listening, Log& log) {
+  for (const BoundAddress& bound : listening) {
+    if (bound.taken_over) continue;
+    log.info("listener '{}': listening on tcp://{} (model {}, handler {})", listener.name,
+             bound.actual.text(), listener.model, listener.handler);
+  }
+  if (listener.backlog > longest_backlog()) {
+    log.warn("listener '{}': the kernel cuts its backlog of {} to {} (net.core.somaxconn)",
+             listener.name, listener.backlog, longest_backlog());
+  }
+}
+
+ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningSockets* predecessor,
+                              Diagnostics& problems) {
+  ListeningSockets sockets;
+  const std::string who = "listener '" + listener.name + "': ";
+  for (std::size_t i = 0; i < listener.listen.size(); ++i) {
+    const Position where = listener.where.listen[i];
+    const auto addresses = resolve(listener.listen[i]);
+    if (!addresses) {
+      problems.add(where, who + addresses.error().message);
+      continue;
     }
-    if (listener.backlog > longest_backlog()) {
-      log.warn("listener '{}': the kernel cuts its backlog of {} to {} (net.core.somaxconn)",
-               listener.name, listener.backlog, longest_backlog());
+    for (const SocketAddress& requested : addresses.value()) {
+      const BoundAddress* const existing = find(requested, predecessor);
+      auto bound = existing != nullptr ? take_over(*existing, listener)
+                                       : listen_anew(requested, listener);
+      if (!bound) {
+        problems.add(where, who + bound.error().message);
+        continue;
+      }
+      sockets.push_back(std::move(*bound));
     }
   }
-  return all;
+  return sockets;
+}
+
+const BoundAddress* Binder::find(const SocketAddress& requested,
+                                 const ListeningSockets* predecessor) {
+  if (predecessor != nullptr) {
+    if (const BoundAddress* found = take_from(*predecessor, requested)) return found;
+  }
+  if (requested.port() == 0) return nullptr;  // another one each time
+  for (const ListeningSockets* listening : existing_) {
+    if (const BoundAddress* found = take_from(*listening, requested)) return found;
+  }
+  return nullptr;
+}
+
+const BoundAddress* Binder::take_from(const ListeningSockets& listening,
+                                      const SocketAddress& requested) {
+  for (const BoundAddress& bound : listening) {
+    if (bound.requested == requested && taken_.insert(&bound).second) return &bound;
+  }
+  return nullptr;
 }
 
 }  // namespace berth

@@ -1,27 +1,64 @@
 // The listening sockets of all listeners. The supervisor makes and keeps them; workers inherit
-// them, so that a worker's death loses nothing that waits in a queue.
+// them, so that a worker's death loses nothing that waits in a queue, and a generation takes over
+// those of the one before it.
 #pragma once
 
-#include <string>
+#include <set>
 #include <vector>
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
-#include "base/result.hpp"
-#include "supervise/host_settings.hpp"
+#include "base/source.hpp"
+#include "net/address.hpp"
+#include "serve/listener_settings.hpp"
 
 namespace berth {
 
-// What one worker accepts from: a socket for each address of its listener; a host name may stand
-// for several.
-using WorkerSockets = std::vector<Fd>;
-// The sockets of one listener, by worker. Several workers share each address, but no socket: a
-// worker's queues are its own, and pass to its successor.
-using ListeningSockets = std::vector<WorkerSockets>;
+// One address of a listener; a host name may stand for several.
+struct BoundAddress {
+  SocketAddress requested;  // with port 0 where any will do
+  SocketAddress actual;
+  // At least one for each worker: workers share the address, but no socket, so that each has queues
+  // of its own. More where there were more workers once: what waits in a queue is never given up.
+  std::vector<Fd> sockets;
+  bool taken_over = false;  // from a listener that served here before
+};
+using ListeningSockets = std::vector<BoundAddress>;
 
-// Binds every address of every listener, or none: the error tells all that failed, a line each,
-// with their places in the config. Tells the log where each listener really listens.
-[[nodiscard]] Result<std::vector<ListeningSockets>> bind_all(const HostSettings& settings,
-                                                             Log& log);
+// Those that a worker accepts from. Each socket is one worker's.
+[[nodiscard]] std::vector<int> sockets_of(const ListeningSockets& listening, unsigned worker,
+                                          unsigned workers);
+
+// Whether somebody else holds every address of `listening` too.
+[[nodiscard]] bool all_live_on(const ListeningSockets& listening,
+                               const std::vector<const ListeningSockets*>& others);
+
+// Tells where the listener really listens, as far as that is new, and of a backlog that is too long.
+void tell_listening(const ListenerSettings& listener, const ListeningSockets& listening, Log& log);
+
+// Binds what one generation listens on, with what is there already. What is new listens when this
+// is through; a socket that joins others at an address in use does so only when its worker calls
+// listen(2), so that giving it up again loses nobody.
+class Binder {
+ public:
+  // `existing` is what serves now.
+  explicit Binder(std::vector<const ListeningSockets*> existing)
+      : existing_(std::move(existing)) {}
+
+  // Every address of a listener; adds what goes wrong to `problems`, a line for each address, with
+  // its place in the config. `predecessor` is what is taken over first, and alone what may have
+  // port 0 in common; null: none.
+  [[nodiscard]] ListeningSockets bind(const ListenerSettings& listener,
+                                      const ListeningSockets* predecessor, Diagnostics& problems);
+
+ private:
+  [[nodiscard]] const BoundAddress* find(const SocketAddress& requested,
+                                         const ListeningSockets* predecessor);
+  [[nodiscard]] const BoundAddress* take_from(const ListeningSockets& listening,
+                                              const SocketAddress& requested);
+
+  std::vector<const ListeningSockets*> existing_;
+  std::set<const BoundAddress*> taken_;
+};
 
 }  // namespace berth

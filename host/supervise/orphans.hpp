@@ -17,6 +17,8 @@ class Orphans {
   // somebody else; one that has none is forgotten.
   [[nodiscard]] bool any();
   void send_signal(int signal);
+  // Groups to be handed to another binary, which adds them.
+  [[nodiscard]] const std::vector<pid_t>& groups() const { return groups_; }
 
  private:
   void forget_empty();

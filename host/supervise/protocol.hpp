@@ -14,7 +14,7 @@
 namespace berth {
 
 enum class FromWorker : char {
-  ready = 'R',         // the handler was created and connections are accepted
+  ready = 'R',         // the handler was created; it waits for the order to serve
   alive = 'A',         // a heartbeat
   cannot_start = 'X',  // with the reason; the worker ends
 };
@@ -25,12 +25,14 @@ struct WorkerReport {
 };
 
 enum class ToWorker : char {
-  drain = 'D',  // accept no more, end when the last session has; with the time until the deadline
+  serve = 'S',      // accept connections
+  drain = 'D',      // take what waits in the queues, accept no more, end with the last session
+  hand_over = 'H',  // likewise, but leave the queues to others, who listen on the same sockets
 };
 
 struct Order {
   ToWorker kind;
-  Duration deadline;  // from now
+  Duration deadline = Duration::zero();  // of a drain, from now
 };
 
 // The supervisor's end and the worker's. Close-on-exec, non-blocking.

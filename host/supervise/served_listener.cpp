@@ -1,80 +1,126 @@
 #include "supervise/served_listener.hpp"
 
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 
+#include "base/quantities.hpp"
+#include "supervise/restart_policy.hpp"
+
 namespace berth {
 
-ServedListener::ServedListener(const ListenerSettings& settings, std::filesystem::path handler,
-                               ListeningSockets sockets, unsigned generation, EventLoop& loop,
-                               Log& log, std::function<void()> on_change)
-    : settings_(settings),
-      handler_(std::move(handler)),
+namespace {
+
+// What workers have, after the drain, to cancel their sessions and to end.
+constexpr Duration kOverdue = std::chrono::seconds(3);
+
+}  // namespace
+
+ServedListener::ServedListener(SharedGeneration generation, std::size_t place,
+                               ListeningSockets sockets, EventLoop& loop, Log& log, Events events)
+    : generation_(std::move(generation)),
+      place_(place),
+      handler_file_(identity_of(handler())),
       sockets_(std::move(sockets)),
       log_(log),
-      on_change_(std::move(on_change)) {
-  for (unsigned index = 0; index < settings_.workers; ++index) {
-    const WorkerProcess::Identity identity = {settings_, handler_, sockets_[index], index,
-                                              generation};
-    workers_.push_back(std::make_unique<WorkerProcess>(identity, loop, log,
-                                                       [this, index] { on_worker_change(index); }));
+      events_(std::move(events)),
+      deadline_(loop.timers(), [this] { on_deadline(); }),
+      overdue_(loop.timers(), [this] { on_overdue(); }) {
+  for (unsigned index = 0; index < settings().workers; ++index) {
+    const WorkerProcess::Identity identity = {settings(), handler(), sockets_, index};
+    workers_.push_back(std::make_unique<WorkerProcess>(
+        identity, loop, log, [this, index](WorkerEvent event) { events_.worker(index, event); }));
   }
 }
 
-void ServedListener::start() {
-  for (const auto& worker : workers_) worker->start();
-}
-
-void ServedListener::tell(WorkerEvent event) {
-  for (const auto& worker : workers_) worker->tell(event);
+bool ServedListener::is_same_as(const ListenerSettings& settings_then,
+                                const std::filesystem::path& handler_then) const {
+  return !adopted_ && settings() == settings_then && handler() == handler_then &&
+         handler_file_ == identity_of(handler_then);
 }
 
 bool ServedListener::on_death(pid_t pid, int status) {
   for (const auto& worker : workers_) {
     if (worker->pid() != pid) continue;
+    orphans_.add_group(pid);
+    if (leaving_) orphans_.send_signal(SIGTERM);
+    tell_of_sessions_left();
     worker->on_death(status);
     return true;
   }
   return false;
 }
 
+void ServedListener::look_for_sessions() {
+  if (!had_sessions_left_ || orphans_.any()) return;
+  had_sessions_left_ = false;
+  events_.sessions_gone();
+}
+
+Result<void> ServedListener::adopt(unsigned index, const WorkerProcess::HandedOver& worker) {
+  adopted_ = true;
+  return workers_[index]->adopt(worker);
+}
+
+void ServedListener::adopt_sessions(pid_t group) {
+  orphans_.add_group(group);
+  tell_of_sessions_left();
+}
+
+void ServedListener::tell_of_sessions_left() {
+  if (!orphans_.any()) return;
+  had_sessions_left_ = true;
+  events_.sessions_left();
+}
+
 void ServedListener::reopen_logs() {
   for (const auto& worker : workers_) worker->reopen_log();
 }
 
-bool ServedListener::all(WorkerState state) const {
-  return std::all_of(workers_.begin(), workers_.end(),
-                     [&](const auto& worker) { return worker->state() == state; });
+void ServedListener::begin_leaving(bool handed_over) {
+  leaving_ = true;
+  handed_over_ = handed_over;
+  for (BoundAddress& bound : sockets_) bound.sockets.clear();
+  orphans_.send_signal(SIGTERM);
+  const TimePoint now = Clock::now();
+  deadline_.arm(after(now, settings().drain_timeout));
+  overdue_.arm(after(after(now, settings().drain_timeout), kOverdue));
 }
 
-bool ServedListener::settled() const {
-  return std::all_of(workers_.begin(), workers_.end(), [](const auto& worker) {
-    return worker->state() == WorkerState::serving || worker->state() == WorkerState::failed;
-  });
+// Workers keep this deadline themselves; sessions that have lost theirs are told from here.
+void ServedListener::on_deadline() {
+  if (!orphans_.any()) return;
+  log_.warn("listener '{}': drain_timeout has passed: ending the sessions of workers that died",
+            settings().name);
+  orphans_.send_signal(SIGHUP);
 }
 
-void ServedListener::close_sockets() {
-  // Emptied and not removed: the workers know them by reference.
-  for (WorkerSockets& sockets : sockets_) sockets.clear();
+void ServedListener::on_overdue() {
+  const bool any_worker = std::any_of(workers_.begin(), workers_.end(),
+                                      [](const auto& worker) { return worker->pid() != 0; });
+  if (!any_worker && !orphans_.any()) return;
+  log_.error("listener '{}': what did not end in time is killed", settings().name);
+  events_.overdue();
 }
 
 // Nobody serves these queues any more: whoever waits there is refused instead of being left to wait
 // for ever, and whoever comes goes to the other workers, if any is left.
-void ServedListener::give_up(unsigned index) {
-  // No other worker shares the sockets, so this stops nobody else. listen(2) makes them good again,
-  // at the same address unless that was for the kernel to choose (port 0).
-  for (const Fd& socket : sockets_[index]) (void)::shutdown(socket.get(), SHUT_RDWR);
-  if (all(WorkerState::failed)) {
-    return log_.critical("listener '{}' has failed: its clients are refused", settings_.name);
+void ServedListener::give_up(unsigned index, bool all_have_failed) {
+  log_.critical("listener '{}': worker {} has died {} times within {}: it has failed and is not "
+                "started again",
+                settings().name, index, RestartPolicy::kDeaths,
+                format_duration(RestartPolicy::kWindow));
+  // No other worker shares the sockets, so this stops nobody else.
+  for (const int socket : sockets_of(sockets_, index, settings().workers)) {
+    (void)::shutdown(socket, SHUT_RDWR);
   }
-  log_.warn("listener '{}': the other workers serve the clients of worker {}", settings_.name,
+  if (all_have_failed) {
+    return log_.critical("listener '{}' has failed: its clients are refused until a reload",
+                         settings().name);
+  }
+  log_.warn("listener '{}': the other workers serve the clients of worker {}", settings().name,
             index);
-}
-
-void ServedListener::on_worker_change(unsigned index) {
-  if (workers_[index]->state() == WorkerState::failed) give_up(index);
-  on_change_();
 }
 
 }  // namespace berth

@@ -6,45 +6,45 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
-#include "base/quantities.hpp"
 #include "base/signal_name.hpp"
 #include "serve/epoll_demultiplexer.hpp"
 
 namespace berth {
 
-namespace {
-
-// What workers have, after the longest drain, to cancel their sessions and to end.
-constexpr Duration kOverdue = std::chrono::seconds(3);
-
-}  // namespace
-
-Supervisor::Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log)
-    : settings_(std::move(settings)),
-      handlers_(std::move(handlers)),
+Supervisor::Supervisor(Setup setup, Log& log)
+    : setup_(std::move(setup)),
       log_(log),
       loop_(std::make_unique<EpollDemultiplexer>()),
+      listeners_(loop_, log_,
+                 {.worker =
+                      [this](WorkerId worker, WorkerEvent event) {
+                        carry_out(life_.on_worker(worker, event, Clock::now()));
+                      },
+                  .sessions_left = [this](ListenerId id) { life_.on_sessions_left(id); },
+                  .sessions_gone =
+                      [this](ListenerId id) { carry_out(life_.on_sessions_gone(id)); },
+                  .overdue = [this](ListenerId id) { carry_out(life_.on_overdue(id)); }}),
       signal_watcher_([this] { on_signal(); }),
-      deadline_(loop_.timers(), [this] { on_deadline(); }),
-      overdue_(loop_.timers(), [this] { on_overdue(); }) {}
+      job_(loop_),
+      files_(loop_, [this] { want(Wish::reload, "a file has changed"); }),
+      control_(loop_, log_, [this](const ControlRequest& request, ControlClient client) {
+        on_request(request, client);
+      }) {}
 
 Supervisor::~Supervisor() = default;
 
-Result<void> Supervisor::run() {
+Result<void> Supervisor::run(CheckedConfig config) {
   watch_signals();
-  auto sockets = bind_all(settings_, log_);
-  if (!sockets) return sockets.error();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
-    listeners_.push_back(std::make_unique<ServedListener>(
-        settings_.listeners[i], handlers_[i], std::move((*sockets)[i]), generation_, loop_, log_,
-        [this] { on_listener_change(); }));
-  }
-  for (const auto& listener : listeners_) listener->start();
+  generation_ = std::make_shared<Generation>(Generation{1, std::move(config)});
+  const Plan plan = listeners_.plan(generation_->config, life_, false);
+  if (auto bound = listeners_.bind(plan, generation_, life_); !bound) return bound;
+  if (auto opened = open_control(); !opened) return opened;
+  carry_out(life_.start(plan));
+  watch_files();
   loop_.run();
   log_.info("berth has stopped");
   return {};
@@ -76,113 +76,131 @@ void Supervisor::on_signal() {
 }
 
 void Supervisor::on_signal(int signal) {
-  if (signal == SIGCHLD) return on_child();
   const std::string name = signal_name(signal);
   switch (signal) {
+    case SIGCHLD:
+      return on_children();
     case SIGINT:
-      if (stopping_) return stop_now(name.c_str());
+      if (life_.stopping()) return stop_now(name.c_str());
       [[fallthrough]];
     case SIGTERM:
-      return stop_in_order(name.c_str());
+      return stop(name.c_str());
     case SIGQUIT:
       return stop_now(name.c_str());
+    case SIGHUP:
+      return want(Wish::reload, name.c_str());
     case SIGUSR1:
       return reopen_logs();
+    case SIGUSR2:
+      return want(Wish::upgrade, name.c_str());
     default:
-      log_.warn("{} is not understood by this version of berth", name);
+      return;
   }
 }
 
 void Supervisor::reopen_logs() {
   log_.reopen();
-  for (const auto& listener : listeners_) listener->reopen_logs();
+  listeners_.reopen_logs();
   log_.info("SIGUSR1: log reopened");
 }
 
-// ---- Workers ----
-
-void Supervisor::on_child() {
+void Supervisor::on_children() {
   for (;;) {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
-    if (pid <= 0) break;
-    // A dead worker may leave sessions behind; what is neither worker nor leader of a group is an
-    // orphan, which is reaped now, and that is all.
-    orphans_.add_group(pid);
-    if (stopping_) orphans_.send_signal(SIGTERM);
-    for (const auto& listener : listeners_) {
-      if (listener->on_death(pid, status)) break;
-    }
+    if (pid <= 0) return;
+    if (!job_.on_death(pid, status)) listeners_.on_death(pid, status);
   }
-  end_if_all_over();
 }
 
-void Supervisor::on_listener_change() {
-  const bool settled = std::all_of(listeners_.begin(), listeners_.end(),
-                                   [](const auto& listener) { return listener->settled(); });
-  if (!announced_ && settled && !stopping_) {
-    announced_ = true;
-    const auto failed =
-        std::count_if(listeners_.begin(), listeners_.end(),
-                      [](const auto& listener) { return listener->all(WorkerState::failed); });
-    if (failed > 0) {
-      log_.warn("berth is ready: {} listeners, of which {} failed", listeners_.size(), failed);
-    } else {
-      log_.info("berth is ready: {} listeners", listeners_.size());
-    }
-  }
-  end_if_all_over();
-}
-
-// ---- Stopping ----
-
-void Supervisor::stop_in_order(const char* why) {
-  if (stopping_) return;
-  stopping_ = true;
-  Duration longest = Duration::zero();
-  for (const auto& listener : listeners_) {
-    longest = std::max(longest, listener->settings().drain_timeout);
-  }
-  log_.info("{}: draining, at most {}", why, format_duration(longest));
-  // First these copies, so that a worker, once it has emptied the queue, closes the last one.
-  for (const auto& listener : listeners_) listener->close_sockets();
-  for (const auto& listener : listeners_) listener->tell(WorkerEvent::drain);
-  orphans_.send_signal(SIGTERM);
-  deadline_.arm(after(Clock::now(), longest));
-  overdue_.arm(after(Clock::now(), longest + kOverdue));
-  end_if_all_over();
+void Supervisor::stop(const char* why) {
+  if (life_.stopping()) return;
+  log_.info("{}: draining", why);
+  job_.cancel();
+  carry_out(life_.stop());
 }
 
 void Supervisor::stop_now(const char* why) {
-  stopping_ = true;
   log_.warn("{}: ending at once", why);
-  for (const auto& listener : listeners_) {
-    listener->close_sockets();
-    listener->tell(WorkerEvent::end_now);
+  job_.cancel();
+  carry_out(life_.stop_now());
+}
+
+// ---- What the policy says ----
+
+void Supervisor::carry_out(HostLife::Actions actions) {
+  to_do_.insert(to_do_.end(), actions.begin(), actions.end());
+  if (doing_) return;
+  doing_ = true;
+  while (!to_do_.empty()) {
+    const HostAction action = to_do_.front();
+    to_do_.pop_front();
+    carry_out(action);
   }
-  orphans_.send_signal(SIGKILL);
-  end_if_all_over();
+  doing_ = false;
+  announce_when_settled();
 }
 
-// Workers keep this deadline themselves; sessions that have lost theirs are told from here.
-void Supervisor::on_deadline() {
-  if (!orphans_.any()) return;
-  log_.warn("drain_timeout has passed: ending the sessions of workers that died");
-  orphans_.send_signal(SIGHUP);
+void Supervisor::carry_out(const HostAction& action) {
+  const auto listener = [&]() -> ServedListener& { return listeners_.at(action.listener); };
+  const auto worker = [&]() -> WorkerProcess& { return listener().worker(action.worker); };
+  switch (action.kind) {
+    case HostAction::start_worker:
+      return worker().start();
+    case HostAction::order_serve:
+      return worker().order_serve();
+    case HostAction::order_drain:
+      return worker().order_drain(listener().handed_over());
+    case HostAction::kill_worker:
+      return worker().kill_worker();
+    case HostAction::kill_group:
+      return worker().kill_group();
+    case HostAction::kill_sessions:
+      return listener().kill_sessions();
+    case HostAction::restart_later:
+      return worker().restart_in(action.delay);
+    case HostAction::give_up:
+      return listener().give_up(action.worker, life_.all(action.listener, WorkerState::failed));
+    case HostAction::begin_leaving:
+      return listener().begin_leaving(listeners_.is_handed_over(action.listener, life_));
+    case HostAction::out_of_service:
+      return answer_drained(action.listener, "is out of service");
+    case HostAction::forget:
+      answer_drained(action.listener, "has ended");
+      return listeners_.forget(action.listener);
+    case HostAction::check_config:
+      return check_config();
+    case HostAction::check_binary:
+      return check_binary();
+    case HostAction::bind:
+      return bind_next();
+    case HostAction::replace_binary:
+      return replace_binary();
+    case HostAction::change_done:
+      return on_change_done();
+    case HostAction::change_failed:
+      return on_change_failed();
+    case HostAction::end:
+      answer_all(asked_to_stop_, answer_ok("the host has stopped"));
+      return loop_.stop();
+  }
 }
 
-void Supervisor::on_overdue() {
-  log_.error("what did not end in time is killed");
-  for (const auto& listener : listeners_) listener->tell(WorkerEvent::overdue);
-  orphans_.send_signal(SIGKILL);
-}
-
-void Supervisor::end_if_all_over() {
-  if (!stopping_ || orphans_.any()) return;
-  const bool all_over = std::all_of(listeners_.begin(), listeners_.end(), [](const auto& listener) {
-    return listener->all(WorkerState::over);
-  });
-  if (all_over) loop_.stop();
+void Supervisor::announce_when_settled() {
+  if (announced_ || life_.stopping() || !life_.settled()) return;
+  announced_ = true;
+  std::size_t all = 0;
+  std::size_t failed = 0;
+  for (const ListenerId id : life_.listeners()) {
+    if (life_.phase(id) != ListenerPhase::current) continue;
+    ++all;
+    if (life_.all(id, WorkerState::failed)) ++failed;
+  }
+  if (failed > 0) {
+    log_.warn("berth is ready: {} listeners, of which {} failed", all, failed);
+  } else {
+    log_.info("berth is ready: {} listeners", all);
+  }
 }
 
 }  // namespace berth

@@ -1,55 +1,110 @@
 // The supervisor: owns the listening sockets, starts a worker for each listener (or several),
-// starts again what dies, and takes all down in order. One process, one thread; it loads no plugin.
+// starts again what dies, replaces one generation by the next, and takes all down in order. One
+// process, one thread; it loads no plugin. What is to be done is decided by HostLife; this tells it
+// what happens (signals, children, the control socket, files) and does it.
 #pragma once
 
-#include <chrono>
+#include <deque>
 #include <filesystem>
-#include <memory>
+#include <map>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/log.hpp"
 #include "serve/event_loop.hpp"
-#include "supervise/host_settings.hpp"
-#include "supervise/orphans.hpp"
-#include "supervise/served_listener.hpp"
+#include "supervise/child_job.hpp"
+#include "supervise/control_server.hpp"
+#include "supervise/file_watch.hpp"
+#include "supervise/generation.hpp"
+#include "supervise/host_life.hpp"
+#include "supervise/listener_table.hpp"
 
 namespace berth {
 
 class Supervisor {
  public:
-  // `handlers` are the files of the listeners' handlers, in the listeners' order.
-  Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log);
+  // What it serves, and with what: `file` is the config, `program` the path that the next binary is
+  // to be found at.
+  struct Setup {
+    std::filesystem::path file;
+    std::filesystem::path program;
+    ConfigReader reader;
+  };
+
+  Supervisor(Setup setup, Log& log);
   ~Supervisor();
 
   // Binds, starts, serves until stopped. The error is what kept it from starting.
-  [[nodiscard]] Result<void> run();
+  [[nodiscard]] Result<void> run(CheckedConfig config);
+  // Goes on where a former binary was, and replaces by itself what that one has started.
+  [[nodiscard]] Result<void> take_over(const HandedOver& state);
 
  private:
   void watch_signals();
   void on_signal();
   void on_signal(int signal);
-  void on_child();
+  void on_children();
   void reopen_logs();
-  void stop_in_order(const char* why);
+  void stop(const char* why);
   void stop_now(const char* why);
-  void on_deadline();
-  void on_overdue();
-  void on_listener_change();
-  void end_if_all_over();
 
-  HostSettings settings_;
-  std::vector<std::filesystem::path> handlers_;
+  // Does what the policy says. What happens meanwhile is done afterwards, in order.
+  void carry_out(HostLife::Actions actions);
+  void carry_out(const HostAction& action);
+  void announce_when_settled();
+
+  // A change of the config or the binary.
+  void want(Wish wish, const char* why);
+  void check_config();
+  void on_config_checked(Result<std::string> answer);
+  void bind_next();
+  void check_binary();
+  void on_binary_checked(Result<std::string> answer);
+  void replace_binary();
+  void on_change_done();
+  void on_change_failed();
+  void fail_change(const std::string& why);
+  [[nodiscard]] Result<void> adopt(const HandedOver& former);
+  void watch_files();
+
+  // The control socket.
+  [[nodiscard]] Result<void> open_control();
+  void reopen_control();
+  void on_request(const ControlRequest& request, ControlClient client);
+  void drain(const std::string& listener, ControlClient client);
+  void resume(const std::string& listener, ControlClient client);
+  // None where there is no such listener now, which the client is told.
+  [[nodiscard]] std::optional<ListenerId> find_for(const std::string& name, ControlClient client);
+  [[nodiscard]] std::string status() const;
+  void answer_drained(ListenerId id, const char* what);
+  void answer_all(std::vector<ControlClient>& clients, const std::string& line);
+  [[nodiscard]] HandedOver state() const;
+
+  const Setup setup_;
   Log& log_;
   EventLoop loop_;
-  std::vector<std::unique_ptr<ServedListener>> listeners_;
-  Orphans orphans_;
+  HostLife life_;
+  ListenerTable listeners_;
+  SharedGeneration generation_;  // the newest that serves
+  SharedGeneration next_;        // the one that a change is about
+  Plan plan_;
+  std::string summary_;  // what the change under way comes to
+  std::string failure_;  // why it has failed
+  std::deque<HostAction> to_do_;
+  bool doing_ = false;
+  bool announced_ = false;
+
   Fd signals_;
   CallWatcher signal_watcher_;
-  CallTimer deadline_;
-  CallTimer overdue_;
-  unsigned generation_ = 1;
-  bool announced_ = false;
-  bool stopping_ = false;
+  ChildJob job_;
+  FileWatch files_;
+  ControlServer control_;
+  // Who waits for the change under way, for the next one, for the end, for a listener's.
+  std::vector<ControlClient> asked_;
+  std::vector<ControlClient> asked_next_;
+  std::vector<ControlClient> asked_to_stop_;
+  std::map<ListenerId, std::vector<ControlClient>> asked_to_drain_;
 };
 
 }  // namespace berth

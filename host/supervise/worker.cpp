@@ -2,13 +2,12 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
-
-#include "supervise/protocol.hpp"
 
 namespace berth {
 
@@ -17,23 +16,15 @@ namespace {
 // What sessions have between being cancelled and being ended without asking.
 constexpr Duration kGrace = std::chrono::seconds(1);
 
-std::vector<int> numbers_of(const std::vector<Fd>& sockets, const Fd& channel) {
-  std::vector<int> numbers = {channel.get()};
-  for (const Fd& socket : sockets) numbers.push_back(socket.get());
-  return numbers;
-}
-
-// This process's copies: the objects of the process it was forked from are not its to release.
-std::vector<Fd> take_over(const std::vector<Fd>& sockets) {
-  std::vector<Fd> own;
-  for (const Fd& socket : sockets) own.emplace_back(socket.get());
-  return own;
+std::vector<int> with(std::vector<int> sockets, const Fd& channel) {
+  sockets.push_back(channel.get());
+  return sockets;
 }
 
 }  // namespace
 
 Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
-               const std::vector<Fd>& sockets, Fd channel, WorkerBoard& board)
+               std::vector<int> sockets, Fd channel, WorkerBoard& board)
     : sessions_(sessions),
       channel_(std::move(channel)),
       board_(board),
@@ -41,8 +32,10 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
                          .max_connections = max_connections,
-                         .worker_descriptors = numbers_of(sockets, channel_),
+                         .worker_descriptors = with(sockets, channel_),
                          .on_session_end = [this] { on_session_end(); }})),
+      blocking_sockets_(model.blocking_sockets),
+      sockets_(std::move(sockets)),
       acceptor_(
           *loop_, sessions_.log,
           {.max_connections = max_connections, .blocking_sockets = model.blocking_sockets},
@@ -55,8 +48,6 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       grace_(loop_->timers(), [this] { on_grace_end(); }) {
   watch_signals();
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
-  acceptor_.listen(take_over(sockets),
-                   model.blocking_sockets ? sessions_.settings.idle_timeout : kUnlimited);
 }
 
 Worker::~Worker() = default;
@@ -95,13 +86,37 @@ void Worker::on_channel() {
     case Heard::nothing:
       return;
     case Heard::message:
-      if (order.kind == ToWorker::drain) drain(order.deadline);
-      return;
+      return follow(order);
     case Heard::other_side_gone:
       channel_watcher_.stop();
       sessions_.log.error("the supervisor is gone: draining");
-      drain(sessions_.settings.drain_timeout);
+      drain(Acceptor::Queues::emptied, sessions_.settings.drain_timeout);
   }
+}
+
+void Worker::follow(const Order& order) {
+  switch (order.kind) {
+    case ToWorker::serve:
+      return serve();
+    case ToWorker::drain:
+      return drain(Acceptor::Queues::emptied, order.deadline);
+    case ToWorker::hand_over:
+      return drain(Acceptor::Queues::left, order.deadline);
+  }
+}
+
+void Worker::serve() {
+  std::vector<Fd> sockets;
+  for (const int number : std::exchange(sockets_, {})) {
+    // Those that joined others at their address have not listened before; to the rest this only
+    // tells the backlog, which may be another one now.
+    if (::listen(number, sessions_.settings.backlog) != 0) {
+      throw std::system_error(errno, std::generic_category(), "cannot listen");
+    }
+    sockets.emplace_back(number);
+  }
+  acceptor_.listen(std::move(sockets),
+                   blocking_sockets_ ? sessions_.settings.idle_timeout : kUnlimited);
 }
 
 void Worker::start_session(AcceptedConnection connection) {
@@ -119,9 +134,9 @@ void Worker::beat() {
   heartbeat_.arm(after(loop_->now(), sessions_.settings.heartbeat_timeout / 4));
 }
 
-void Worker::drain(Duration deadline) {
+void Worker::drain(Acceptor::Queues queues, Duration deadline) {
   if (draining_) return;
-  acceptor_.close();
+  acceptor_.close(queues);
   draining_ = true;  // only now: sessions that end at once leave others that were just accepted
   model_->begin_drain();
   if (model_->sessions() == 0) return loop_->stop();

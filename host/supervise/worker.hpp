@@ -10,6 +10,7 @@
 #include "model/model.hpp"
 #include "serve/acceptor.hpp"
 #include "serve/event_loop.hpp"
+#include "supervise/protocol.hpp"
 #include "supervise/worker_board.hpp"
 
 namespace berth {
@@ -20,10 +21,10 @@ class Worker {
   // It keeps its counters on `board`. Throws std::system_error where the kernel refuses what it
   // needs.
   Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
-         const std::vector<Fd>& sockets, Fd channel, WorkerBoard& board);
+         std::vector<int> sockets, Fd channel, WorkerBoard& board);
   ~Worker();
 
-  // Serves until the drain is over. Sessions that do not end by its deadline, nor when cancelled,
+  // Serves, once it is told to, until the drain is over. Sessions that do not end by its deadline, nor when cancelled,
   // end with the process.
   void run();
 
@@ -34,7 +35,9 @@ class Worker {
   void beat();
   void start_session(AcceptedConnection connection);
   void count_open();
-  void drain(Duration deadline);
+  void follow(const Order& order);
+  void serve();
+  void drain(Acceptor::Queues queues, Duration deadline);
   void on_deadline();
   void on_grace_end();
   void on_session_end();
@@ -45,6 +48,8 @@ class Worker {
   Fd signals_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Model> model_;
+  const bool blocking_sockets_;
+  std::vector<int> sockets_;  // until it serves
   Acceptor acceptor_;
   CallWatcher channel_watcher_;
   CallWatcher signal_watcher_;

@@ -1,15 +1,11 @@
 // A page shared by the supervisor and one worker. The supervisor only shows what it reads here.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <atomic>
-#include <cerrno>
 #include <cstdint>
-#include <memory>
-#include <new>
-#include <system_error>
 
+#include "base/fd.hpp"
+#include "base/result.hpp"
 #include "serve/crash_note.hpp"
 
 namespace berth {
@@ -36,17 +32,28 @@ struct WorkerBoard {
   }
 };
 
-struct UnmapBoard {
-  void operator()(WorkerBoard* board) const { ::munmap(board, sizeof(WorkerBoard)); }
-};
-using SharedBoard = std::unique_ptr<WorkerBoard, UnmapBoard>;
+// The board in the supervisor. It has a descriptor, so that it outlives an exec of the supervisor;
+// sealed (man 2 memfd_create), so that no worker can take it away under the supervisor's eyes.
+class SharedBoard {
+ public:
+  // Throws std::system_error where there is no memory or no descriptor.
+  SharedBoard();
+  // One that was handed over. The error says why the descriptor is no board of this version's.
+  [[nodiscard]] static Result<SharedBoard> adopt(Fd memory);
 
-// Throws std::system_error where there is no memory.
-[[nodiscard]] inline SharedBoard make_board() {
-  void* const memory = ::mmap(nullptr, sizeof(WorkerBoard), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-  return SharedBoard(new (memory) WorkerBoard);
-}
+  SharedBoard(SharedBoard&& other) noexcept;
+  SharedBoard& operator=(SharedBoard&& other) noexcept;
+  ~SharedBoard();
+
+  WorkerBoard& operator*() const { return *board_; }
+  WorkerBoard* operator->() const { return board_; }
+  [[nodiscard]] int descriptor() const { return memory_.get(); }
+
+ private:
+  SharedBoard(Fd memory, WorkerBoard* board) : memory_(std::move(memory)), board_(board) {}
+
+  Fd memory_;
+  WorkerBoard* board_;
+};
 
 }  // namespace berth

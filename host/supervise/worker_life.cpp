@@ -1,5 +1,7 @@
 #include "supervise/worker_life.hpp"
 
+#include <array>
+
 namespace berth {
 
 namespace {
@@ -7,6 +9,10 @@ namespace {
 using State = WorkerState;
 using Event = WorkerEvent;
 using Action = WorkerAction;
+
+// In the order of WorkerState.
+constexpr std::array<std::string_view, 8> kNames = {"starting", "serving", "stuck",  "draining",
+                                                    "ending",   "waiting", "failed", "over"};
 
 // Starting and serving differ in one event only.
 WorkerStep while_running(State state, Event event) {
@@ -48,7 +54,7 @@ WorkerStep while_stuck(Event event) {
 WorkerStep while_going(State state, Event event) {
   switch (event) {
     case Event::died:
-      return {State::over, Action::forget};
+      return {State::over, Action::none};
     case Event::end_now:
     case Event::overdue:
       return {State::ending, Action::kill_group};
@@ -69,7 +75,7 @@ WorkerStep while_dead(State state, Event event) {
     case Event::drain:
     case Event::end_now:
     case Event::overdue:
-      return {State::over, Action::forget};
+      return {State::over, Action::none};
     case Event::ready:
     case Event::silent:
     case Event::died:
@@ -79,6 +85,15 @@ WorkerStep while_dead(State state, Event event) {
 }
 
 }  // namespace
+
+std::string_view name_of(State state) { return kNames[static_cast<std::size_t>(state)]; }
+
+std::optional<State> worker_state_of(std::string_view name) {
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    if (kNames[i] == name) return static_cast<State>(i);
+  }
+  return std::nullopt;
+}
 
 WorkerStep next_step(State state, Event event) {
   switch (state) {

@@ -2,11 +2,14 @@
 // on values; the supervisor carries the actions out.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 namespace berth {
 
 enum class WorkerState {
   starting,  // forked, and not ready yet
-  serving,   // has said that it is ready
+  serving,   // has said that it is ready, and serves as soon as its listener is current
   stuck,     // killed because its heartbeat stopped; another will be started
   draining,  // told to end when its last session has
   ending,    // killed because all has to end
@@ -27,19 +30,22 @@ enum class WorkerEvent {
 
 enum class WorkerAction {
   none,
-  announce,            // it serves now
+  announce,            // it can serve now
   ask_restart_policy,  // leads to waiting, or to failed
   start,               // another process
   order_drain,
   kill_worker,  // its process alone: sessions in processes of their own go on
   kill_group,   // its process and its sessions
-  forget,       // it is over
 };
 
 struct WorkerStep {
   WorkerState state;
   WorkerAction action;
 };
+
+// "serving", and back.
+[[nodiscard]] std::string_view name_of(WorkerState state);
+[[nodiscard]] std::optional<WorkerState> worker_state_of(std::string_view name);
 
 [[nodiscard]] WorkerStep next_step(WorkerState state, WorkerEvent event);
 

@@ -40,14 +40,14 @@ bool is_traced(pid_t pid) {
 }  // namespace
 
 WorkerProcess::WorkerProcess(Identity identity, EventLoop& loop, Log& log,
-                             std::function<void()> on_change)
+                             std::function<void(WorkerEvent)> happened)
     : identity_(identity),
       loop_(loop),
       log_(log),
-      on_change_(std::move(on_change)),
+      happened_(std::move(happened)),
       report_watcher_([this] { on_report(); }),
       silence_(loop.timers(), [this] { on_silence(); }),
-      restart_(loop.timers(), [this] { tell(WorkerEvent::restart); }) {}
+      restart_(loop.timers(), [this] { happened_(WorkerEvent::restart); }) {}
 
 std::string WorkerProcess::name() const {
   return fmt::format("listener '{}': worker {}", identity_.settings.name, identity_.index);
@@ -60,54 +60,63 @@ void WorkerProcess::start() {
     run_worker({.settings = identity_.settings,
                 .index = identity_.index,
                 .handler = identity_.handler,
-                .sockets = identity_.sockets,
+                .sockets = sockets_of(identity_.sockets, identity_.index,
+                                      identity_.settings.workers),
                 .channel = std::move(channel->second),
                 .board = *board_,
                 .log = log_});
   }
+  ++starts_;
   if (pid < 0) {
     log_.error("{} cannot be started: {}", name(), std::strerror(errno));
-    return tell(WorkerEvent::died);
+    return happened_(WorkerEvent::died);
   }
   // Done on both sides: whoever comes first, the group exists before anyone needs it.
   ::setpgid(pid, pid);
   pid_ = pid;
-  state_ = WorkerState::starting;
   channel_ = std::move(channel->first);
+  told_ = Told::nothing;
+  watch(kStartLimit);
+}
+
+void WorkerProcess::watch(Duration first_sign_within) {
+  ready_ = false;
   report_watcher_.start(loop_.demultiplexer(), channel_.get());
-  expect_heartbeat(kStartLimit);
+  expect_heartbeat(first_sign_within);
 }
 
-void WorkerProcess::tell(WorkerEvent event) {
-  const WorkerStep step = next_step(state_, event);
-  state_ = step.state;
-  act(step.action);
+// ---- What it is told ----
+
+void WorkerProcess::order_serve() {
+  log_.info("{} is ready (pid {})", name(), pid_);
+  order(channel_.get(), {ToWorker::serve});
 }
 
-void WorkerProcess::act(WorkerAction action) {
-  switch (action) {
-    case WorkerAction::none:
-      return;
-    case WorkerAction::announce:
-      log_.info("{} is ready (pid {})", name(), pid_);
-      return on_change_();
-    case WorkerAction::ask_restart_policy:
-      return restart_or_give_up();
-    case WorkerAction::start:
-      return start();
-    case WorkerAction::order_drain:
-      return order_drain();
-    case WorkerAction::kill_worker:
-      (void)::kill(pid_, SIGKILL);
-      return;
-    case WorkerAction::kill_group:
-      (void)::kill(-pid_, SIGKILL);
-      return;
-    case WorkerAction::forget:
-      restart_.disarm();
-      return on_change_();
-  }
+void WorkerProcess::order_drain(bool handed_over) {
+  told_ = Told::to_drain;
+  silence_.disarm();
+  order(channel_.get(), {handed_over ? ToWorker::hand_over : ToWorker::drain,
+                         identity_.settings.drain_timeout});
 }
+
+void WorkerProcess::kill_worker() { (void)::kill(pid_, SIGKILL); }
+
+void WorkerProcess::kill_group() {
+  told_ = Told::to_end;
+  silence_.disarm();
+  (void)::kill(-pid_, SIGKILL);
+}
+
+void WorkerProcess::restart_in(Duration delay) {
+  if (delay > Duration::zero()) log_.info("{} starts again in {}", name(), format_duration(delay));
+  restart_.arm(after(Clock::now(), delay));
+}
+
+void WorkerProcess::reopen_log() {
+  if (pid_ != 0) (void)::kill(pid_, SIGUSR1);
+}
+
+// ---- What it says ----
 
 void WorkerProcess::on_report() {
   WorkerReport report{};
@@ -120,8 +129,10 @@ void WorkerProcess::on_report() {
       break;
   }
   if (report.kind == FromWorker::cannot_start) return tell_why_not(report);
-  if (report.kind == FromWorker::ready) tell(WorkerEvent::ready);
-  expect_heartbeat(identity_.settings.heartbeat_timeout);
+  if (told_ == Told::nothing) expect_heartbeat(identity_.settings.heartbeat_timeout);
+  if (report.kind != FromWorker::ready) return;
+  ready_ = true;
+  happened_(WorkerEvent::ready);
 }
 
 void WorkerProcess::tell_why_not(const WorkerReport& report) {
@@ -134,8 +145,6 @@ void WorkerProcess::expect_heartbeat(Duration within) {
 }
 
 void WorkerProcess::on_silence() {
-  const bool watched = state_ == WorkerState::starting || state_ == WorkerState::serving;
-  if (!watched) return;
   // A supervisor that was itself stopped for a while (Ctrl-Z, a frozen container) has heard nothing
   // either: what was said meanwhile lies here unread, since a stop interrupts epoll_wait(2), or, if
   // the worker was stopped too, is yet to come.
@@ -144,19 +153,16 @@ void WorkerProcess::on_silence() {
   if (silent_at_ != silent_at) return;
   const bool was_away = loop_.now() - silent_at > kLate;
   if (was_away) return expect_heartbeat(identity_.settings.heartbeat_timeout);
-  const Duration limit =
-      state_ == WorkerState::starting ? kStartLimit : identity_.settings.heartbeat_timeout;
+  const Duration limit = ready_ ? identity_.settings.heartbeat_timeout : kStartLimit;
   if (is_traced(pid_)) return expect_heartbeat(limit);
   log_.error(
       "{} (pid {}) has given no sign of life for {}: it is stopped, or handler '{}' holds "
       "it up; replacing it",
       name(), pid_, format_duration(limit), identity_.settings.handler);
-  tell(WorkerEvent::silent);
+  happened_(WorkerEvent::silent);
 }
 
-void WorkerProcess::order_drain() {
-  order(channel_.get(), {ToWorker::drain, identity_.settings.drain_timeout});
-}
+// ---- Its end ----
 
 void WorkerProcess::on_death(int status) {
   for (WorkerReport last{}; next_report(channel_.get(), last) == Heard::message;) {
@@ -168,12 +174,12 @@ void WorkerProcess::on_death(int status) {
   tell_death(status);
   board_->clear();
   pid_ = 0;
-  tell(WorkerEvent::died);
+  happened_(WorkerEvent::died);
 }
 
 void WorkerProcess::tell_death(int status) {
   const bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 && board_->crash.signal == 0;
-  if ((state_ == WorkerState::draining && in_order) || state_ == WorkerState::ending) {
+  if ((told_ == Told::to_drain && in_order) || told_ == Told::to_end) {
     return log_.info("{} (pid {}) has ended; it served {}", name(), pid_,
                      connections(counters().accepted));
   }
@@ -193,21 +199,27 @@ void WorkerProcess::tell_death(int status) {
              where, connections(counters().accepted), counters().open);
 }
 
-void WorkerProcess::restart_or_give_up() {
-  const auto delay = policy_.on_death(Clock::now());
-  if (!delay) {
-    state_ = WorkerState::failed;
-    log_.critical("{} has died {} times within {}: it has failed and is not started again", name(),
-                  RestartPolicy::kDeaths, format_duration(RestartPolicy::kWindow));
-    return on_change_();
-  }
-  if (*delay > Duration::zero())
-    log_.info("{} starts again in {}", name(), format_duration(*delay));
-  restart_.arm(after(Clock::now(), *delay));
+// ---- Another binary ----
+
+WorkerProcess::HandedOver WorkerProcess::hand_over() const {
+  return {.pid = pid_,
+          .channel = channel_.get(),
+          .board = board_.descriptor(),
+          .starts = starts_};
 }
 
-void WorkerProcess::reopen_log() {
-  if (pid_ != 0) (void)::kill(pid_, SIGUSR1);
+Result<void> WorkerProcess::adopt(const HandedOver& former) {
+  Fd channel(former.channel);
+  auto board = SharedBoard::adopt(Fd(former.board));
+  if (!board) return board.error();
+  board_ = std::move(*board);
+  starts_ = former.starts;
+  pid_ = former.pid;
+  if (pid_ == 0) return {};
+  channel_ = std::move(channel);
+  watch(identity_.settings.heartbeat_timeout);
+  ready_ = true;
+  return {};
 }
 
 }  // namespace berth

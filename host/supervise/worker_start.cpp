@@ -24,7 +24,7 @@ constexpr rlim_t kOtherDescriptors = 64;
 
 void keep_only(const WorkerStart& start) {
   std::vector<int> kept = {0, 1, 2, start.log.descriptor(), start.channel.get()};
-  for (const Fd& socket : start.sockets) kept.push_back(socket.get());
+  kept.insert(kept.end(), start.sockets.begin(), start.sockets.end());
   close_all_but(std::move(kept));
 }
 

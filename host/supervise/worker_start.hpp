@@ -16,7 +16,7 @@ struct WorkerStart {
   const ListenerSettings& settings;
   unsigned index;                 // 0 … workers-1
   std::filesystem::path handler;  // its file
-  const std::vector<Fd>& sockets;
+  std::vector<int> sockets;  // those it accepts from
   Fd channel;  // the worker's end
   WorkerBoard& board;
   Log& log;

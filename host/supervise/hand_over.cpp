@@ -1,0 +1,241 @@
+#include "supervise/hand_over.hpp"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/source.hpp"
+
+namespace berth {
+
+namespace {
+
+using Json = nlohmann::json;
+
+// Grows when something is to be understood otherwise than before.
+constexpr int kFormat = 1;
+constexpr std::size_t kLongest = std::size_t{64} << 20;
+
+// Kernel addresses travel as their bytes, in hexadecimal digits.
+std::string to_hex(const SocketAddress& address) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto* bytes = reinterpret_cast<const unsigned char*>(address.get());
+  std::string text;
+  for (socklen_t i = 0; i < address.size(); ++i) {
+    text += kDigits[bytes[i] >> 4];
+    text += kDigits[bytes[i] & 15];
+  }
+  return text;
+}
+
+SocketAddress from_hex(const std::string& text) {
+  sockaddr_storage address{};
+  const std::size_t size = text.size() / 2;
+  if (text.size() % 2 != 0 || size > sizeof address) throw Error{"an address of a socket"};
+  auto* bytes = reinterpret_cast<unsigned char*>(&address);
+  for (std::size_t i = 0; i < size; ++i) {
+    const std::string digits = text.substr(2 * i, 2);
+    if (digits.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      throw Error{"an address of a socket"};
+    }
+    bytes[i] = static_cast<unsigned char>(std::stoi(digits, nullptr, 16));
+  }
+  return {reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size)};
+}
+
+Json to_json(const HandedOver::Config& config) {
+  return {{"generation", config.generation}, {"text", config.text}, {"handlers", config.handlers}};
+}
+
+Json to_json(const HandedOver::Bound& bound) {
+  return {{"requested", to_hex(bound.requested)},
+          {"actual", to_hex(bound.actual)},
+          {"sockets", bound.sockets}};
+}
+
+Json to_json(const HandedOver::Worker& worker) {
+  return {{"state", name_of(worker.state)},
+          {"pid", worker.pid},
+          {"channel", worker.channel},
+          {"board", worker.board},
+          {"starts", worker.starts}};
+}
+
+template <class Part>
+Json all_to_json(const std::vector<Part>& parts) {
+  Json list = Json::array();
+  for (const Part& part : parts) list.push_back(to_json(part));
+  return list;
+}
+
+Json to_json(const HandedOver::Listener& listener) {
+  return {{"name", listener.name},
+          {"generation", listener.generation},
+          {"suspended", listener.suspended},
+          {"sockets", all_to_json(listener.sockets)},
+          {"workers", all_to_json(listener.workers)},
+          {"groups", listener.groups}};
+}
+
+// Whole numbers that fit; everything else throws, which the caller of all this tells as one error.
+template <class Number>
+Number number(const Json& json) {
+  if (!json.is_number_integer()) throw Error{"a number"};
+  const auto value = json.get<std::int64_t>();
+  if (value < 0 || value > std::numeric_limits<int>::max()) throw Error{"a number"};
+  return static_cast<Number>(value);
+}
+
+int descriptor(const Json& json) {
+  const bool none = json.is_number_integer() && json.get<std::int64_t>() == -1;
+  return none ? -1 : number<int>(json);
+}
+
+template <class Part, class Read>
+std::vector<Part> all(const Json& json, Read read) {
+  std::vector<Part> parts;
+  for (const Json& part : json) parts.push_back(read(part));
+  return parts;
+}
+
+HandedOver::Config config_from(const Json& json) {
+  return {.generation = number<unsigned>(json.at("generation")),
+          .text = json.at("text").get<std::string>(),
+          .handlers = json.at("handlers").get<std::vector<std::string>>()};
+}
+
+HandedOver::Bound bound_from(const Json& json) {
+  return {.requested = from_hex(json.at("requested").get<std::string>()),
+          .actual = from_hex(json.at("actual").get<std::string>()),
+          .sockets = all<int>(json.at("sockets"), number<int>)};
+}
+
+HandedOver::Worker worker_from(const Json& json) {
+  const auto state = worker_state_of(json.at("state").get<std::string>());
+  if (!state) throw Error{"a worker's state"};
+  return {.state = *state,
+          .pid = number<pid_t>(json.at("pid")),
+          .channel = descriptor(json.at("channel")),
+          .board = descriptor(json.at("board")),
+          .starts = number<unsigned>(json.at("starts"))};
+}
+
+HandedOver::Listener listener_from(const Json& json) {
+  return {.name = json.at("name").get<std::string>(),
+          .generation = number<unsigned>(json.at("generation")),
+          .suspended = json.at("suspended").get<bool>(),
+          .sockets = all<HandedOver::Bound>(json.at("sockets"), bound_from),
+          .workers = all<HandedOver::Worker>(json.at("workers"), worker_from),
+          .groups = all<pid_t>(json.at("groups"), number<pid_t>)};
+}
+
+HandedOver state_from(const Json& json) {
+  return {.generation = number<unsigned>(json.at("generation")),
+          .configs = all<HandedOver::Config>(json.at("configs"), config_from),
+          .listeners = all<HandedOver::Listener>(json.at("listeners"), listener_from),
+          .control = descriptor(json.at("control")),
+          .control_path = json.at("control_path").get<std::string>(),
+          .clients = all<int>(json.at("clients"), number<int>)};
+}
+
+// "" if it is consistent in itself.
+std::string objection_to(const HandedOver& state) {
+  std::set<unsigned> generations;
+  for (const auto& config : state.configs) generations.insert(config.generation);
+  for (const auto& listener : state.listeners) {
+    if (!generations.contains(listener.generation)) return "a listener without its config";
+    for (const auto& worker : listener.workers) {
+      if (worker.pid == 1) return "a worker that cannot be one";
+      if (worker.board < 0) return "a worker without its board";
+      if ((worker.pid == 0) != (worker.channel < 0)) return "a worker without its channel";
+    }
+  }
+  std::set<int> seen = {0, 1, 2};
+  for (const int descriptor : descriptors_of(state)) {
+    if (!seen.insert(descriptor).second) return "a descriptor that is used twice";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string to_text(const HandedOver& state) {
+  const Json json = {{"format", kFormat},
+                     {"generation", state.generation},
+                     {"configs", all_to_json(state.configs)},
+                     {"listeners", all_to_json(state.listeners)},
+                     {"control", state.control},
+                     {"control_path", state.control_path},
+                     {"clients", state.clients}};
+  return json.dump();
+}
+
+Result<HandedOver> parse_handed_over(std::string_view text) {
+  const std::string what = "cannot take over: the state that was handed over ";
+  try {
+    const Json json = Json::parse(text.begin(), text.end());
+    if (const int format = number<int>(json.at("format")); format != kFormat) {
+      return Error{what + "is of format " + std::to_string(format) + ", and this berth knows " +
+                   std::to_string(kFormat)};
+    }
+    HandedOver state = state_from(json);
+    const std::string objection = objection_to(state);
+    if (!objection.empty()) return Error{what + "names " + objection};
+    return state;
+  } catch (const Json::exception& fault) {
+    return Error{what + "cannot be read: " + fault.what()};
+  } catch (const Error& fault) {
+    return Error{what + "has something else where " + fault.message + " should be"};
+  }
+}
+
+std::vector<int> descriptors_of(const HandedOver& state) {
+  std::vector<int> all = state.clients;
+  all.push_back(state.control);
+  for (const auto& listener : state.listeners) {
+    for (const auto& bound : listener.sockets) {
+      all.insert(all.end(), bound.sockets.begin(), bound.sockets.end());
+    }
+    for (const auto& worker : listener.workers) {
+      all.push_back(worker.channel);
+      all.push_back(worker.board);
+    }
+  }
+  std::erase(all, -1);
+  return all;
+}
+
+Result<Fd> write_handed_over(const HandedOver& state) {
+  Fd memory(::memfd_create("berth state", MFD_CLOEXEC));
+  if (!memory) return system_error("cannot make a place for the state", errno);
+  const std::string text = to_text(state);
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = ::write(memory.get(), text.data() + done, text.size() - done);
+    if (count < 0) return system_error("cannot write the state", errno);
+    done += static_cast<std::size_t>(count);
+  }
+  return memory;
+}
+
+Result<HandedOver> read_handed_over(int memory) {
+  struct stat status {};
+  if (::fstat(memory, &status) != 0) return system_error("nothing was handed over", errno);
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (!S_ISREG(status.st_mode) || size > kLongest) {
+    return Error{"what was handed over is not the state of a host"};
+  }
+  std::string text(size, '\0');
+  // Its offset is shared with whoever wrote it.
+  if (::pread(memory, text.data(), size, 0) != status.st_size) {
+    return system_error("cannot read the state", errno);
+  }
+  return parse_handed_over(text);
+}
+
+}  // namespace berth

@@ -1,0 +1,218 @@
+#include "supervise/listener_table.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace berth {
+
+namespace {
+
+// Whether it can be found by name, and stands in for what the next config says.
+bool counts(ListenerId id, const HostLife& life) {
+  return life.has(id) && (life.phase(id) == ListenerPhase::current ||
+                          life.phase(id) == ListenerPhase::suspended);
+}
+
+}  // namespace
+
+ListenerTable::ListenerTable(EventLoop& loop, Log& log, Events events)
+    : loop_(loop),
+      log_(log),
+      events_(std::move(events)),
+      bury_(loop.timers(), [this] { forgotten_.clear(); }) {}
+
+// ---- The next generation ----
+
+std::optional<ListenerId> ListenerTable::find(const std::string& name, const HostLife& life) const {
+  for (const auto& [id, listener] : listeners_) {
+    if (listener->settings().name == name && counts(id, life)) return id;
+  }
+  return std::nullopt;
+}
+
+bool ListenerTable::can_stay(const ServedListener& listener, ListenerId id, const HostLife& life,
+                             const CheckedConfig& config, std::size_t place) const {
+  return !life.any(id, WorkerState::failed) &&
+         listener.is_same_as(config.settings.listeners[place], config.handlers[place]);
+}
+
+Plan ListenerTable::plan(const CheckedConfig& config, const HostLife& life, bool log_changes) {
+  Plan plan;
+  places_.clear();
+  for (std::size_t place = 0; place < config.settings.listeners.size(); ++place) {
+    const ListenerSettings& settings = config.settings.listeners[place];
+    const auto before = find(settings.name, life);
+    if (before && !log_changes && can_stay(at(*before), *before, life, config, place)) {
+      plan.push_back({.id = *before, .replaces = {}});
+      continue;
+    }
+    places_[next_] = place;
+    plan.push_back(
+        {.id = next_++, .is_new = true, .workers = settings.workers, .replaces = before});
+  }
+  return plan;
+}
+
+Plan ListenerTable::plan_instead_of(ListenerId replaced, const HostLife& life) {
+  Plan plan;
+  places_.clear();
+  for (const auto& [id, listener] : listeners_) {
+    if (!counts(id, life)) continue;
+    if (id != replaced) {
+      plan.push_back({.id = id, .replaces = {}});
+      continue;
+    }
+    places_[next_] = listener->place();
+    plan.push_back({.id = next_++,
+                    .is_new = true,
+                    .workers = listener->settings().workers,
+                    .replaces = replaced});
+  }
+  return plan;
+}
+
+std::vector<const ListeningSockets*> ListenerTable::sockets_in_use(const HostLife& life) const {
+  std::vector<const ListeningSockets*> all;
+  for (const auto& [id, listener] : listeners_) {
+    if (life.has(id) && life.phase(id) == ListenerPhase::current) {
+      all.push_back(&listener->sockets());
+    }
+  }
+  return all;
+}
+
+Result<void> ListenerTable::bind(const Plan& plan, const SharedGeneration& generation,
+                                 const HostLife& life) {
+  const HostSettings& settings = generation->config.settings;
+  Diagnostics problems(settings.file.string());
+  Binder binder(sockets_in_use(life));
+  std::map<ListenerId, ListeningSockets> bound;
+  for (const PlannedListener& planned : plan) {
+    if (!planned.is_new) continue;
+    const std::size_t place = places_.at(planned.id);
+    const ListeningSockets* predecessor =
+        planned.replaces ? &at(*planned.replaces).sockets() : nullptr;
+    bound[planned.id] = binder.bind(settings.listeners[place], predecessor, problems);
+  }
+  if (!problems.empty()) return Error{problems.to_text()};
+  for (auto& [id, sockets] : bound) {
+    const std::size_t place = places_.at(id);
+    tell_listening(settings.listeners[place], sockets, log_);
+    listeners_[id] = std::make_unique<ServedListener>(generation, place, std::move(sockets), loop_,
+                                                      log_, events_of(id));
+  }
+  return {};
+}
+
+ServedListener::Events ListenerTable::events_of(ListenerId id) {
+  return {
+      .worker = [this, id](unsigned index,
+                           WorkerEvent event) { events_.worker({id, index}, event); },
+      .sessions_left = [this, id] { events_.sessions_left(id); },
+      .sessions_gone = [this, id] { events_.sessions_gone(id); },
+      .overdue = [this, id] { events_.overdue(id); },
+  };
+}
+
+std::size_t ListenerTable::in_service(const HostLife& life) const {
+  return static_cast<std::size_t>(
+      std::count_if(listeners_.begin(), listeners_.end(),
+                    [&](const auto& entry) { return counts(entry.first, life); }));
+}
+
+std::set<SharedGeneration> ListenerTable::generations() const {
+  std::set<SharedGeneration> all;
+  for (const auto& [id, listener] : listeners_) all.insert(listener->generation());
+  return all;
+}
+
+// ---- Their ends ----
+
+bool ListenerTable::is_handed_over(ListenerId id, const HostLife& life) const {
+  return all_live_on(at(id).sockets(), sockets_in_use(life));
+}
+
+void ListenerTable::forget(ListenerId id) {
+  const auto found = listeners_.find(id);
+  if (found == listeners_.end()) return;
+  forgotten_.push_back(std::move(found->second));
+  listeners_.erase(found);
+  bury_.arm(Clock::now());
+}
+
+void ListenerTable::on_death(pid_t pid, int status) {
+  for (const auto& [id, listener] : listeners_) {
+    if (listener->on_death(pid, status)) return;
+  }
+  std::vector<ListenerId> all;  // what is told of one may lead to its being forgotten
+  for (const auto& [id, listener] : listeners_) all.push_back(id);
+  for (const ListenerId id : all) at(id).look_for_sessions();
+}
+
+void ListenerTable::reopen_logs() {
+  for (const auto& [id, listener] : listeners_) listener->reopen_logs();
+}
+
+// ---- Another binary ----
+
+std::vector<HandedOver::Listener> ListenerTable::hand_over(const HostLife& life) const {
+  std::vector<HandedOver::Listener> all;
+  for (const auto& [id, listener] : listeners_) {
+    HandedOver::Listener& one = all.emplace_back();
+    one.name = listener->settings().name;
+    one.generation = listener->generation()->number;
+    one.suspended = life.phase(id) == ListenerPhase::suspended;
+    one.groups = listener->orphans().groups();
+    for (const BoundAddress& bound : listener->sockets()) {
+      HandedOver::Bound& address = one.sockets.emplace_back();
+      address = {bound.requested, bound.actual, {}};
+      for (const Fd& socket : bound.sockets) address.sockets.push_back(socket.get());
+    }
+    for (unsigned i = 0; i < listener->settings().workers; ++i) {
+      const auto worker = listener->worker(i).hand_over();
+      one.workers.push_back({.state = life.state({id, i}),
+                             .pid = worker.pid,
+                             .channel = worker.channel,
+                             .board = worker.board,
+                             .starts = worker.starts});
+    }
+  }
+  return all;
+}
+
+Result<ListenerId> ListenerTable::adopt(const HandedOver::Listener& former,
+                                        const SharedGeneration& generation, HostLife& life) {
+  const auto& listeners = generation->config.settings.listeners;
+  const auto found = std::find_if(listeners.begin(), listeners.end(), [&](const auto& settings) {
+    return settings.name == former.name;
+  });
+  if (found == listeners.end() || found->workers != former.workers.size()) {
+    return Error{"listener '" + former.name + "' was handed over, and is not in its config"};
+  }
+  ListeningSockets sockets;
+  for (const HandedOver::Bound& address : former.sockets) {
+    BoundAddress& bound = sockets.emplace_back();
+    bound = {address.requested, address.actual, {}, true};
+    for (const int socket : address.sockets) bound.sockets.emplace_back(socket);
+  }
+  const ListenerId id = next_++;
+  auto listener = std::make_unique<ServedListener>(
+      generation, static_cast<std::size_t>(found - listeners.begin()), std::move(sockets), loop_,
+      log_, events_of(id));
+  std::vector<WorkerState> states;
+  for (unsigned i = 0; i < former.workers.size(); ++i) {
+    const HandedOver::Worker& worker = former.workers[i];
+    const auto adopted = listener->adopt(i, {.pid = worker.pid,
+                                                    .channel = worker.channel,
+                                                    .board = worker.board,
+                                                    .starts = worker.starts});
+    if (!adopted) return adopted.error();
+    states.push_back(worker.state);
+  }
+  life.adopt(id, former.suspended ? ListenerPhase::suspended : ListenerPhase::current, states);
+  listeners_[id] = std::move(listener);
+  for (const pid_t group : former.groups) at(id).adopt_sessions(group);
+  return id;
+}
+
+}  // namespace berth

@@ -1,0 +1,305 @@
+// The part of the supervisor that changes what is served: reload, and replacing the binary.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+#include "supervise/supervisor.hpp"
+
+namespace berth {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Plugins are tried one after the other, each with a limit of its own.
+constexpr Duration kCheckLimit = std::chrono::minutes(2);
+
+// The answer of the child that checks the config: verdict, text and handlers' files, each ended by
+// a NUL, which none of them can hold.
+constexpr std::string_view kFine = "fine";
+
+std::string to_answer(const CheckedConfig& config) {
+  std::string answer = std::string(kFine) + '\0' + config.text + '\0';
+  for (const fs::path& handler : config.handlers) answer += handler.string() + '\0';
+  return answer;
+}
+
+void write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count < 0 && errno != EINTR) return;
+    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
+  }
+}
+
+Result<CheckedConfig> from_answer(const std::string& answer, const ConfigReader& reader,
+                                  const fs::path& file) {
+  std::istringstream parts(answer);
+  std::string verdict;
+  CheckedConfig config;
+  if (!std::getline(parts, verdict, '\0') || verdict != kFine ||
+      !std::getline(parts, config.text, '\0')) {
+    return Error{"its check ended without an answer"};
+  }
+  for (std::string handler; std::getline(parts, handler, '\0');) {
+    config.handlers.emplace_back(handler);
+  }
+  auto settings = reader.read(config.text, file);
+  if (!settings) return settings.error();
+  config.settings = std::move(*settings);
+  if (config.settings.listeners.size() != config.handlers.size()) {
+    return Error{"its check ended without an answer"};
+  }
+  return config;
+}
+
+// What a change of the config comes to, `before` being how many listeners there were.
+std::string summary_of(const Plan& plan, unsigned generation, std::size_t before) {
+  std::size_t fresh = 0;
+  std::size_t changed = 0;
+  for (const PlannedListener& planned : plan) {
+    if (planned.is_new) ++(planned.replaces ? changed : fresh);
+  }
+  const std::size_t kept = plan.size() - fresh - changed;
+  return fmt::format("generation {} serves: {} listeners changed, {} new, {} gone, {} as they were",
+                     generation, changed, fresh, before - changed - kept, kept);
+}
+
+// Whether this process's descriptors are closed by an exec.
+void set_close_on_exec(const std::vector<int>& descriptors, bool on) {
+  for (const int descriptor : descriptors) {
+    (void)::fcntl(descriptor, F_SETFD, on ? FD_CLOEXEC : 0);
+  }
+}
+
+// Does not come back, or with errno.
+void become(const fs::path& program, const fs::path& file, int state, bool only_check) {
+  const std::string descriptor = std::to_string(state);
+  std::vector<const char*> words = {program.c_str(), "run", "--handed-over", descriptor.c_str()};
+  if (only_check) words.push_back("--only-check");
+  words.push_back(file.c_str());
+  words.push_back(nullptr);
+  ::execv(program.c_str(), const_cast<char* const*>(words.data()));
+}
+
+}  // namespace
+
+void Supervisor::want(Wish wish, const char* why) {
+  if (life_.stopping()) return;
+  const char* const what = wish == Wish::upgrade ? "upgrade" : "reload";
+  log_.info("{}: {}{}", why, what, life_.changing() ? " after the change under way" : "");
+  carry_out(life_.want(wish));
+}
+
+// ---- The config ----
+
+void Supervisor::check_config() {
+  asked_.insert(asked_.end(), asked_next_.begin(), asked_next_.end());
+  asked_next_.clear();
+  failure_.clear();
+  const auto work = [this](int answer) {
+    const auto checked = setup_.reader.check(setup_.file);
+    write_all(answer, checked ? to_answer(checked.value()) : checked.error().message);
+    return checked ? 0 : 1;
+  };
+  auto started = job_.start({log_.descriptor()}, work, kCheckLimit, [this](auto answer) {
+    on_config_checked(std::move(answer));
+  });
+  if (!started) fail_change(started.error().message);
+}
+
+void Supervisor::fail_change(const std::string& why) {
+  failure_ = why;
+  carry_out(life_.on_check_failed());
+}
+
+void Supervisor::on_config_checked(Result<std::string> answer) {
+  if (!answer) return fail_change(answer.error().message);
+  auto config = from_answer(answer.value(), setup_.reader, setup_.file);
+  if (!config) return fail_change(setup_.file.string() + ": " + config.error().message);
+  const bool log_changes = config->settings.log != generation_->config.settings.log;
+  next_ = std::make_shared<Generation>(Generation{generation_->number + 1, std::move(*config)});
+  plan_ = listeners_.plan(next_->config, life_, log_changes);
+  summary_ = summary_of(plan_, next_->number, listeners_.in_service(life_));
+  carry_out(life_.on_checked(plan_));
+  if (life_.waits_for_drain()) {
+    log_.info("the reload waits for listeners of an older generation that still drain");
+  }
+}
+
+void Supervisor::bind_next() {
+  const LogSettings& log = next_->config.settings.log;
+  if (log != generation_->config.settings.log) {
+    if (auto opened = log_.open(log); !opened) {
+      failure_ = opened.error().message;
+      return carry_out(life_.on_bound(false));
+    }
+  }
+  auto bound = listeners_.bind(plan_, next_, life_);
+  if (!bound) failure_ = bound.error().message;
+  carry_out(life_.on_bound(static_cast<bool>(bound)));
+}
+
+void Supervisor::on_change_done() {
+  if (next_->number > generation_->number) {
+    const fs::path control = generation_->config.settings.control;
+    generation_ = next_;
+    if (control != generation_->config.settings.control) reopen_control();
+  }
+  log_.info("{}", summary_);
+  watch_files();
+  answer_all(asked_, answer_ok(summary_));
+}
+
+void Supervisor::on_change_failed() {
+  if (failure_.empty()) {
+    failure_ = life_.stopping() ? "the host is stopping"
+                                : "a worker of the new generation did not become ready (see the log)";
+  }
+  std::istringstream lines(failure_);
+  for (std::string line; std::getline(lines, line);) log_.error("{}", line);
+  if (next_ && next_->config.settings.log != generation_->config.settings.log) {
+    (void)log_.open(generation_->config.settings.log);
+  }
+  next_ = generation_;
+  if (!life_.stopping()) log_.error("nothing has been changed");
+  watch_files();
+  answer_all(asked_, answer_error(failure_));
+  failure_.clear();
+}
+
+void Supervisor::watch_files() {
+  if (!generation_->config.settings.watch || life_.stopping()) return files_.stop();
+  std::vector<fs::path> files = generation_->config.handlers;
+  files.push_back(setup_.file);
+  if (auto watched = files_.watch(files); !watched) {
+    log_.error("files are not watched: {}", watched.error().message);
+  }
+}
+
+// ---- The binary ----
+
+void Supervisor::check_binary() {
+  asked_.insert(asked_.end(), asked_next_.begin(), asked_next_.end());
+  asked_next_.clear();
+  failure_.clear();
+  auto memory = write_handed_over(state());
+  if (!memory) return fail_change(memory.error().message);
+  const int state_fd = memory->get();
+  const auto work = [this, state_fd](int answer) {
+    (void)::dup2(answer, STDOUT_FILENO);
+    (void)::dup2(answer, STDERR_FILENO);
+    (void)::fcntl(state_fd, F_SETFD, 0);
+    become(setup_.program, setup_.file, state_fd, true);
+    write_all(answer, system_error("cannot run " + setup_.program.string(), errno).message);
+    return 1;
+  };
+  auto started = job_.start({state_fd}, work, kCheckLimit, [this](auto answer) {
+    on_binary_checked(std::move(answer));
+  });
+  if (!started) fail_change(started.error().message);
+}
+
+void Supervisor::on_binary_checked(Result<std::string> answer) {
+  if (!answer) return fail_change(setup_.program.string() + ": " + answer.error().message);
+  if (!answer.value().ends_with(kTakesOver)) {
+    return fail_change(setup_.program.string() + " is no berth that can take over from this one");
+  }
+  carry_out(life_.on_binary_checked());
+  if (life_.waits_for_drain()) {
+    log_.info("the upgrade waits for listeners of an older generation that still drain");
+  }
+}
+
+void Supervisor::replace_binary() {
+  HandedOver handed_over = state();
+  auto memory = write_handed_over(handed_over);
+  if (!memory) return fail_change(memory.error().message);
+  std::vector<int> descriptors = descriptors_of(handed_over);
+  descriptors.push_back(memory->get());
+  log_.info("handing over to {}", setup_.program.string());
+  set_close_on_exec(descriptors, false);
+  become(setup_.program, setup_.file, memory->get(), false);
+  const int error = errno;
+  set_close_on_exec(descriptors, true);
+  fail_change(system_error("cannot run " + setup_.program.string(), error).message);
+}
+
+HandedOver Supervisor::state() const {
+  HandedOver state = {.generation = generation_->number,
+                      .configs = {},
+                      .listeners = listeners_.hand_over(life_),
+                      .control = control_.descriptor(),
+                      .control_path = control_.path().string(),
+                      .clients = {}};
+  std::set<SharedGeneration> generations = listeners_.generations();
+  generations.insert(generation_);
+  for (const SharedGeneration& generation : generations) {
+    HandedOver::Config& config = state.configs.emplace_back();
+    config = {generation->number, generation->config.text, {}};
+    for (const fs::path& handler : generation->config.handlers) {
+      config.handlers.push_back(handler.string());
+    }
+  }
+  for (const auto& clients : {asked_, asked_next_}) {
+    for (const ControlClient client : clients) {
+      if (const int socket = control_.descriptor_of(client); socket >= 0) {
+        state.clients.push_back(socket);
+      }
+    }
+  }
+  return state;
+}
+
+// ---- From a former binary ----
+
+Result<void> Supervisor::take_over(const HandedOver& former) {
+  watch_signals();
+  set_close_on_exec(descriptors_of(former), true);
+  if (auto adopted = adopt(former); !adopted) return adopted;
+  announced_ = true;
+  log_.info("berth " BERTH_VERSION " has taken over {} listeners; replacing them",
+            life_.listeners().size());
+  carry_out(life_.carry_on());
+  // What was started by the former binary differs from all that this one would start.
+  carry_out(life_.want(Wish::reload));
+  loop_.run();
+  log_.info("berth has stopped");
+  return {};
+}
+
+Result<void> Supervisor::adopt(const HandedOver& former) {
+  std::map<unsigned, SharedGeneration> generations;
+  for (const HandedOver::Config& config : former.configs) {
+    auto settings = setup_.reader.read(config.text, setup_.file);
+    if (!settings) return settings.error();
+    CheckedConfig checked = {config.text, std::move(*settings), {}};
+    checked.handlers.assign(config.handlers.begin(), config.handlers.end());
+    if (checked.handlers.size() != checked.settings.listeners.size()) {
+      return Error{"a config was handed over without its handlers"};
+    }
+    generations[config.generation] =
+        std::make_shared<Generation>(Generation{config.generation, std::move(checked)});
+  }
+  if (!generations.contains(former.generation)) {
+    return Error{"the newest config was not handed over"};
+  }
+  generation_ = next_ = generations.at(former.generation);
+  if (auto opened = log_.open(generation_->config.settings.log); !opened) {
+    log_.error("{}", opened.error().message);
+  }
+  for (const HandedOver::Listener& listener : former.listeners) {
+    auto adopted = listeners_.adopt(listener, generations.at(listener.generation), life_);
+    if (!adopted) return adopted.error();
+  }
+  if (former.control >= 0) control_.adopt(Fd(former.control), former.control_path);
+  for (const int client : former.clients) {
+    asked_next_.push_back(control_.adopt_client(Fd(client)));
+  }
+  return {};
+}
+
+}  // namespace berth
