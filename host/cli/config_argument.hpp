@@ -1,4 +1,4 @@
-// The CONFIG argument of the subcommands.
+// What the subcommands that take a CONFIG have in common.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,10 @@
 
 namespace berth {
 
-// What was given, or the config that stands where one is looked for.
+// Exit statuses (DESIGN, "Command line"; those above 1 are of sysexits.h).
+enum ExitStatus { kExitFine = 0, kExitFailed = 1, kExitUsage = 64, kExitConfig = 78 };
+
+// The config to use where none is named: ./conf/berth.yaml, else /etc/berth/berth.yaml.
 [[nodiscard]] std::filesystem::path config_or_default(const std::string& given);
 
 // Reads and checks `file` to the end, plugins and their options included. The error tells every

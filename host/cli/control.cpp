@@ -37,11 +37,13 @@ struct Row {
 constexpr Row kRows[] = {
     {ControlCommand::status, "status", "Show listeners, workers and connections of a host.",
      "Shows each listener with its generation (which reload made it), its workers and their\n"
-     "connections; below it, older generations that still drain.\n", false},
+     "connections; below it, older generations that still drain.\n",
+     false},
     {ControlCommand::reload, "reload", "Have a host read its config and plugins again.",
      "Checks everything first; then starts what is new beside what serves, and lets the old drain\n"
      "once the new is ready. A mistake is told, and changes nothing. What has not changed is left\n"
-     "alone.\n", false},
+     "alone.\n",
+     false},
     {ControlCommand::upgrade, "upgrade", "Have a host replace its own binary.",
      "The program that now stands where the host was started from checks the config, takes over\n"
      "the sockets under the same process number, starts workers of its own, and lets the old ones\n"
@@ -49,7 +51,8 @@ constexpr Row kRows[] = {
      false},
     {ControlCommand::drain, "drain", "Take a listener out of service.",
      "No new connections; those that are open go on, up to drain_timeout. Ends when the last has.\n"
-     "The listener's address is free afterwards, until `berth resume`.\n", true},
+     "The listener's address is free afterwards, until `berth resume`.\n",
+     true},
     {ControlCommand::resume, "resume", "Put a listener back into service.", "", true},
     {ControlCommand::stop, "stop", "Stop a host.",
      "In order: no new connections, then up to drain_timeout for those that are open.\n", false},

@@ -64,8 +64,7 @@ std::string status_text(const Json& status) {
   for (const Json& listener : status.at("listeners")) add_listener(listener, lines);
   return fmt::format("berth {} (pid {}), {}: generation {} of {}\n\n{}",
                      status.at("version").get<std::string>(), status.at("pid").get<int>(),
-                     status.at("state").get<std::string>(),
-                     status.at("generation").get<unsigned>(),
+                     status.at("state").get<std::string>(), status.at("generation").get<unsigned>(),
                      status.at("config").get<std::string>(), table(lines));
 }
 

@@ -52,8 +52,8 @@ Result<ControlRequest> parse_request(std::string_view line) {
       return Error{"a request has no " + in_quotes(key) + " of that kind"};
     }
   }
-  const bool of_one = request.command == ControlCommand::drain ||
-                      request.command == ControlCommand::resume;
+  const bool of_one =
+      request.command == ControlCommand::drain || request.command == ControlCommand::resume;
   if (of_one && request.listener.empty()) return Error{"that command names its \"listener\""};
   return request;
 }

@@ -21,8 +21,8 @@ constexpr Duration kQuiet = std::chrono::milliseconds(200);
 // And not longer than this after the first, should there never be an end of it.
 constexpr Duration kLongest = std::chrono::seconds(2);
 
-constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO |
-                                  IN_DELETE | IN_ATTRIB | IN_ONLYDIR;
+constexpr std::uint32_t kEvents =
+    IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ATTRIB | IN_ONLYDIR;
 
 }  // namespace
 

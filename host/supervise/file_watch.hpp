@@ -9,6 +9,7 @@
 
 #include "base/fd.hpp"
 #include "base/file_identity.hpp"
+#include "base/result.hpp"
 #include "serve/event_loop.hpp"
 
 namespace berth {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -65,6 +67,8 @@ Json to_json(const HandedOver::Worker& worker) {
           {"board", worker.board},
           {"starts", worker.starts}};
 }
+
+Json to_json(const HandedOver::Listener& listener);
 
 template <class Part>
 Json all_to_json(const std::vector<Part>& parts) {

@@ -40,7 +40,7 @@ enum class Wish { reload, upgrade };
 
 // One listener as it is to be after a change.
 struct PlannedListener {
-  ListenerId id;                       // that of a current or suspended one: it is left alone
+  ListenerId id;  // that of a current or suspended one: it is left alone
   bool is_new = false;
   unsigned workers = 0;                // of a new one
   std::optional<ListenerId> replaces;  // of a new one

@@ -9,8 +9,8 @@ namespace {
 
 // Whether it can be found by name, and stands in for what the next config says.
 bool counts(ListenerId id, const HostLife& life) {
-  return life.has(id) && (life.phase(id) == ListenerPhase::current ||
-                          life.phase(id) == ListenerPhase::suspended);
+  return life.has(id) &&
+         (life.phase(id) == ListenerPhase::current || life.phase(id) == ListenerPhase::suspended);
 }
 
 }  // namespace
@@ -106,8 +106,10 @@ Result<void> ListenerTable::bind(const Plan& plan, const SharedGeneration& gener
 
 ServedListener::Events ListenerTable::events_of(ListenerId id) {
   return {
-      .worker = [this, id](unsigned index,
-                           WorkerEvent event) { events_.worker({id, index}, event); },
+      .worker =
+          [this, id](unsigned index, WorkerEvent event) {
+            events_.worker({id, index}, event);
+          },
       .sessions_left = [this, id] { events_.sessions_left(id); },
       .sessions_gone = [this, id] { events_.sessions_gone(id); },
       .overdue = [this, id] { events_.overdue(id); },
@@ -203,9 +205,9 @@ Result<ListenerId> ListenerTable::adopt(const HandedOver::Listener& former,
   for (unsigned i = 0; i < former.workers.size(); ++i) {
     const HandedOver::Worker& worker = former.workers[i];
     const auto adopted = listener->adopt(i, {.pid = worker.pid,
-                                                    .channel = worker.channel,
-                                                    .board = worker.board,
-                                                    .starts = worker.starts});
+                                             .channel = worker.channel,
+                                             .board = worker.board,
+                                             .starts = worker.starts});
     if (!adopted) return adopted.error();
     states.push_back(worker.state);
   }

@@ -31,7 +31,8 @@ class ListenerTable {
   // same settings and the same plugin, is kept as it is, unless `log_changes`, since its workers
   // write to the log as it was.
   [[nodiscard]] Plan plan(const CheckedConfig& config, const HostLife& life, bool log_changes);
-  // The listeners of `life` that are served now or suspended, with a new one in place of `replaced`.
+  // The listeners of `life` that are served now or suspended, with a new one in place of
+  // `replaced`.
   [[nodiscard]] Plan plan_instead_of(ListenerId replaced, const HostLife& life);
   // Makes the new listeners of the last plan, with their sockets, or none: the error tells all
   // addresses that failed, a line each, with their places in the config.

@@ -52,9 +52,8 @@ bool all_live_on(const ListeningSockets& listening,
                  const std::vector<const ListeningSockets*>& others) {
   return std::all_of(listening.begin(), listening.end(), [&](const BoundAddress& bound) {
     return std::any_of(others.begin(), others.end(), [&](const ListeningSockets* other) {
-      return std::any_of(other->begin(), other->end(), [&](const BoundAddress& there) {
-        return there.actual == bound.actual;
-      });
+      return std::any_of(other->begin(), other->end(),
+                         [&](const BoundAddress& there) { return there.actual == bound.actual; });
     });
   });
 }
@@ -84,8 +83,8 @@ ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningS
     }
     for (const SocketAddress& requested : addresses.value()) {
       const BoundAddress* const existing = find(requested, predecessor);
-      auto bound = existing != nullptr ? take_over(*existing, listener)
-                                       : listen_anew(requested, listener);
+      auto bound =
+          existing != nullptr ? take_over(*existing, listener) : listen_anew(requested, listener);
       if (!bound) {
         problems.add(where, who + bound.error().message);
         continue;

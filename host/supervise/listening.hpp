@@ -33,7 +33,8 @@ using ListeningSockets = std::vector<BoundAddress>;
 [[nodiscard]] bool all_live_on(const ListeningSockets& listening,
                                const std::vector<const ListeningSockets*>& others);
 
-// Tells where the listener really listens, as far as that is new, and of a backlog that is too long.
+// Tells where the listener really listens, as far as that is new, and of a backlog that is too
+// long.
 void tell_listening(const ListenerSettings& listener, const ListeningSockets& listening, Log& log);
 
 // Binds what one generation listens on, with what is there already. What is new listens when this
@@ -42,8 +43,7 @@ void tell_listening(const ListenerSettings& listener, const ListeningSockets& li
 class Binder {
  public:
   // `existing` is what serves now.
-  explicit Binder(std::vector<const ListeningSockets*> existing)
-      : existing_(std::move(existing)) {}
+  explicit Binder(std::vector<const ListeningSockets*> existing) : existing_(std::move(existing)) {}
 
   // Every address of a listener; adds what goes wrong to `problems`, a line for each address, with
   // its place in the config. `predecessor` is what is taken over first, and alone what may have

@@ -107,10 +107,10 @@ void ServedListener::on_overdue() {
 // Nobody serves these queues any more: whoever waits there is refused instead of being left to wait
 // for ever, and whoever comes goes to the other workers, if any is left.
 void ServedListener::give_up(unsigned index, bool all_have_failed) {
-  log_.critical("listener '{}': worker {} has died {} times within {}: it has failed and is not "
-                "started again",
-                settings().name, index, RestartPolicy::kDeaths,
-                format_duration(RestartPolicy::kWindow));
+  log_.critical(
+      "listener '{}': worker {} has died {} times within {}: it has failed and is not "
+      "started again",
+      settings().name, index, RestartPolicy::kDeaths, format_duration(RestartPolicy::kWindow));
   // No other worker shares the sockets, so this stops nobody else.
   for (const int socket : sockets_of(sockets_, index, settings().workers)) {
     (void)::shutdown(socket, SHUT_RDWR);

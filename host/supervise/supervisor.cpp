@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
+#include "base/quantities.hpp"
 #include "base/signal_name.hpp"
 #include "serve/epoll_demultiplexer.hpp"
 
@@ -24,8 +26,7 @@ Supervisor::Supervisor(Setup setup, Log& log)
                         carry_out(life_.on_worker(worker, event, Clock::now()));
                       },
                   .sessions_left = [this](ListenerId id) { life_.on_sessions_left(id); },
-                  .sessions_gone =
-                      [this](ListenerId id) { carry_out(life_.on_sessions_gone(id)); },
+                  .sessions_gone = [this](ListenerId id) { carry_out(life_.on_sessions_gone(id)); },
                   .overdue = [this](ListenerId id) { carry_out(life_.on_overdue(id)); }}),
       signal_watcher_([this] { on_signal(); }),
       job_(loop_),
@@ -115,7 +116,11 @@ void Supervisor::on_children() {
 
 void Supervisor::stop(const char* why) {
   if (life_.stopping()) return;
-  log_.info("{}: draining", why);
+  Duration longest = Duration::zero();
+  for (const ListenerId id : life_.listeners()) {
+    longest = std::max(longest, listeners_.at(id).settings().drain_timeout);
+  }
+  log_.info("{}: draining, at most {}", why, format_duration(longest));
   job_.cancel();
   carry_out(life_.stop());
 }

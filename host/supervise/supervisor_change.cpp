@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <sstream>
 
 #include "supervise/supervisor.hpp"
@@ -105,9 +106,8 @@ void Supervisor::check_config() {
     write_all(answer, checked ? to_answer(checked.value()) : checked.error().message);
     return checked ? 0 : 1;
   };
-  auto started = job_.start({log_.descriptor()}, work, kCheckLimit, [this](auto answer) {
-    on_config_checked(std::move(answer));
-  });
+  auto started = job_.start({log_.descriptor()}, work, kCheckLimit,
+                            [this](auto answer) { on_config_checked(std::move(answer)); });
   if (!started) fail_change(started.error().message);
 }
 
@@ -156,8 +156,9 @@ void Supervisor::on_change_done() {
 
 void Supervisor::on_change_failed() {
   if (failure_.empty()) {
-    failure_ = life_.stopping() ? "the host is stopping"
-                                : "a worker of the new generation did not become ready (see the log)";
+    failure_ = life_.stopping()
+                   ? "the host is stopping"
+                   : "a worker of the new generation did not become ready (see the log)";
   }
   std::istringstream lines(failure_);
   for (std::string line; std::getline(lines, line);) log_.error("{}", line);
@@ -197,9 +198,8 @@ void Supervisor::check_binary() {
     write_all(answer, system_error("cannot run " + setup_.program.string(), errno).message);
     return 1;
   };
-  auto started = job_.start({state_fd}, work, kCheckLimit, [this](auto answer) {
-    on_binary_checked(std::move(answer));
-  });
+  auto started = job_.start({state_fd}, work, kCheckLimit,
+                            [this](auto answer) { on_binary_checked(std::move(answer)); });
   if (!started) fail_change(started.error().message);
 }
 

@@ -108,7 +108,8 @@ void Supervisor::on_request(const ControlRequest& request, ControlClient client)
 
 std::optional<ListenerId> Supervisor::find_for(const std::string& name, ControlClient client) {
   if (life_.changing()) {
-    control_.answer(client, answer_error("a reload or an upgrade is under way; try again after it"));
+    control_.answer(client,
+                    answer_error("a reload or an upgrade is under way; try again after it"));
     return std::nullopt;
   }
   const auto id = listeners_.find(name, life_);
@@ -117,9 +118,9 @@ std::optional<ListenerId> Supervisor::find_for(const std::string& name, ControlC
   for (const auto& settings : generation_->config.settings.listeners) {
     names.push_back(settings.name);
   }
-  control_.answer(client, answer_error("there is no listener " + in_quotes(name) +
-                                       did_you_mean(name, names) + " (there are " +
-                                       one_of(names) + ")"));
+  control_.answer(
+      client, answer_error("there is no listener " + in_quotes(name) + did_you_mean(name, names) +
+                           " (there are " + one_of(names) + ")"));
   return std::nullopt;
 }
 
@@ -136,8 +137,7 @@ void Supervisor::drain(const std::string& name, ControlClient client) {
 
 void Supervisor::answer_drained(ListenerId id, const char* what) {
   const auto found = asked_to_drain_.find(id);
-  const std::string line =
-      fmt::format("listener '{}' {}", listeners_.at(id).settings().name, what);
+  const std::string line = fmt::format("listener '{}' {}", listeners_.at(id).settings().name, what);
   if (life_.has(id)) log_.info("{}", line);
   if (found == asked_to_drain_.end()) return;
   answer_all(found->second, answer_ok(line));

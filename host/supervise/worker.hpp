@@ -24,8 +24,8 @@ class Worker {
          std::vector<int> sockets, Fd channel, WorkerBoard& board);
   ~Worker();
 
-  // Serves, once it is told to, until the drain is over. Sessions that do not end by its deadline, nor when cancelled,
-  // end with the process.
+  // Serves, once it is told to, until the drain is over. Sessions that do not end by its deadline,
+  // nor when cancelled, end with the process.
   void run();
 
  private:

@@ -25,8 +25,8 @@ Fd make_memory() {
 }
 
 void* map(const Fd& memory) {
-  void* const mapped = ::mmap(nullptr, sizeof(WorkerBoard), PROT_READ | PROT_WRITE, MAP_SHARED,
-                              memory.get(), 0);
+  void* const mapped =
+      ::mmap(nullptr, sizeof(WorkerBoard), PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
   return mapped == MAP_FAILED ? nullptr : mapped;
 }
 

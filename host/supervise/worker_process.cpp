@@ -57,14 +57,14 @@ void WorkerProcess::start() {
   auto channel = make_channel();
   const pid_t pid = channel ? ::fork() : -1;
   if (pid == 0) {
-    run_worker({.settings = identity_.settings,
-                .index = identity_.index,
-                .handler = identity_.handler,
-                .sockets = sockets_of(identity_.sockets, identity_.index,
-                                      identity_.settings.workers),
-                .channel = std::move(channel->second),
-                .board = *board_,
-                .log = log_});
+    run_worker(
+        {.settings = identity_.settings,
+         .index = identity_.index,
+         .handler = identity_.handler,
+         .sockets = sockets_of(identity_.sockets, identity_.index, identity_.settings.workers),
+         .channel = std::move(channel->second),
+         .board = *board_,
+         .log = log_});
   }
   ++starts_;
   if (pid < 0) {
@@ -95,8 +95,8 @@ void WorkerProcess::order_serve() {
 void WorkerProcess::order_drain(bool handed_over) {
   told_ = Told::to_drain;
   silence_.disarm();
-  order(channel_.get(), {handed_over ? ToWorker::hand_over : ToWorker::drain,
-                         identity_.settings.drain_timeout});
+  order(channel_.get(),
+        {handed_over ? ToWorker::hand_over : ToWorker::drain, identity_.settings.drain_timeout});
 }
 
 void WorkerProcess::kill_worker() { (void)::kill(pid_, SIGKILL); }
@@ -202,10 +202,7 @@ void WorkerProcess::tell_death(int status) {
 // ---- Another binary ----
 
 WorkerProcess::HandedOver WorkerProcess::hand_over() const {
-  return {.pid = pid_,
-          .channel = channel_.get(),
-          .board = board_.descriptor(),
-          .starts = starts_};
+  return {.pid = pid_, .channel = channel_.get(), .board = board_.descriptor(), .starts = starts_};
 }
 
 Result<void> WorkerProcess::adopt(const HandedOver& former) {

@@ -1,6 +1,6 @@
 // The process of one worker as the supervisor keeps it: its channel, its heartbeat, its board. What
-// becomes of the worker is decided elsewhere (host_life.hpp): this tells what has happened to it and
-// does what it is told. A worker that dies and is started again is the same WorkerProcess with
+// becomes of the worker is decided elsewhere (host_life.hpp): this tells what has happened to it
+// and does what it is told. A worker that dies and is started again is the same WorkerProcess with
 // another process.
 #pragma once
 

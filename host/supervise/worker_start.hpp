@@ -16,8 +16,8 @@ struct WorkerStart {
   const ListenerSettings& settings;
   unsigned index;                 // 0 … workers-1
   std::filesystem::path handler;  // its file
-  std::vector<int> sockets;  // those it accepts from
-  Fd channel;  // the worker's end
+  std::vector<int> sockets;       // those it accepts from
+  Fd channel;                     // the worker's end
   WorkerBoard& board;
   Log& log;
 };

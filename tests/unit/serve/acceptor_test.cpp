@@ -154,17 +154,26 @@ TEST_CASE("close takes what waits in the queues, and refuses who comes later") {
   Rig rig(100, false, 2);
   rig.connect(20, 0);
   rig.connect(3, 1);
-  rig.acceptor.close();
+  rig.acceptor.close(Acceptor::Queues::emptied);
   CHECK(rig.sessions.size() == 23);
   rig.listening.clear();  // the copies that this test has kept
   rig.turn();
   CHECK(rig.sessions.size() == 23);
 }
 
+TEST_CASE("close leaves what waits in the queues to whoever else has the sockets") {
+  Rig rig(100, false, 2);
+  rig.connect(20, 0);
+  rig.acceptor.close(Acceptor::Queues::left);
+  CHECK(rig.sessions.empty());
+  const Fd waiting(::accept(rig.listening[0].get(), nullptr, nullptr));
+  CHECK(waiting);
+}
+
 TEST_CASE("close takes no more than there is room for") {
   Rig rig(4);
   rig.connect(6);
-  rig.acceptor.close();
+  rig.acceptor.close(Acceptor::Queues::emptied);
   CHECK(rig.sessions.size() == 4);
   rig.end_session();
   rig.turn();

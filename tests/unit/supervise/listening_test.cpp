@@ -1,7 +1,10 @@
 #include "supervise/listening.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
+#include <set>
 #include <string>
 
 #include "net/socket.hpp"
@@ -21,56 +24,114 @@ ListenerSettings listener(const std::string& name, std::vector<std::uint16_t> po
   return settings;
 }
 
-HostSettings host(std::vector<ListenerSettings> listeners) {
-  HostSettings settings;
-  settings.file = "c.yaml";
-  settings.listeners = std::move(listeners);
-  return settings;
-}
-
-std::uint16_t port_of(const Fd& socket) { return local_address(socket.get()).port(); }
-
-// Says nothing of what is bound well.
-class QuietLog : public Log {
- public:
-  QuietLog() {
-    LogSettings settings;
-    settings.level = LogLevel::warn;
-    REQUIRE(open(settings));
-  }
+struct Bound {
+  ListeningSockets sockets;
+  std::string problems;
 };
 
-TEST_CASE("each worker gets a socket of its own on every address of its listener") {
-  QuietLog log;
-  auto bound = bind_all(host({listener("a", {0, 0}, 3), listener("b", {0}, 1)}), log);
-  REQUIRE(bound);
-  REQUIRE(bound->size() == 2);
-  const ListeningSockets& sockets = (*bound)[0];
-  REQUIRE(sockets.size() == 3);
-  for (const WorkerSockets& own : sockets) {
-    REQUIRE(own.size() == 2);
-    CHECK(port_of(own[0]) == port_of(sockets[0][0]));
-    CHECK(port_of(own[1]) == port_of(sockets[0][1]));
+// As one listener of a generation does that comes after those in `existing`.
+Bound bind(const ListenerSettings& settings, std::vector<const ListeningSockets*> existing = {},
+           const ListeningSockets* predecessor = nullptr) {
+  Diagnostics problems("c.yaml");
+  Binder binder(std::move(existing));
+  ListeningSockets sockets = binder.bind(settings, predecessor, problems);
+  return {std::move(sockets), problems.to_text()};
+}
+
+std::uint16_t port_of(const BoundAddress& bound) { return bound.actual.port(); }
+
+// Which sockets these are, whatever their descriptors.
+std::vector<ino_t> identities(const BoundAddress& bound) {
+  std::vector<ino_t> all;
+  for (const Fd& socket : bound.sockets) {
+    struct stat status {};
+    REQUIRE(::fstat(socket.get(), &status) == 0);
+    all.push_back(status.st_ino);
   }
-  CHECK(port_of(sockets[0][0]) != port_of(sockets[0][1]));
-  REQUIRE((*bound)[1].size() == 1);
-  CHECK((*bound)[1][0].size() == 1);
+  return all;
+}
+
+TEST_CASE("each worker gets a socket of its own on every address of its listener") {
+  const Bound bound = bind(listener("a", {0, 0}, 3));
+  REQUIRE(bound.problems.empty());
+  REQUIRE(bound.sockets.size() == 2);
+  CHECK(port_of(bound.sockets[0]) != port_of(bound.sockets[1]));
+  std::set<int> all;
+  for (unsigned worker = 0; worker < 3; ++worker) {
+    const auto own = sockets_of(bound.sockets, worker, 3);
+    REQUIRE(own.size() == 2);
+    CHECK(local_address(own[0]).port() == port_of(bound.sockets[0]));
+    CHECK(local_address(own[1]).port() == port_of(bound.sockets[1]));
+    all.insert(own.begin(), own.end());
+  }
+  CHECK(all.size() == 6);
 }
 
 TEST_CASE("every address that somebody's workers share already is told with its place") {
-  QuietLog log;
-  auto first = bind_all(host({listener("a", {0}, 2), listener("b", {0}, 2)}), log);
-  REQUIRE(first);
-  const std::uint16_t a = port_of((*first)[0][0][0]), b = port_of((*first)[1][1][0]);
-  const auto second = bind_all(host({listener("c", {0, a}, 2), listener("d", {b}, 1)}), log);
-  REQUIRE_FALSE(second);
+  const Bound first = bind(listener("a", {0, 0}, 2));
+  REQUIRE(first.problems.empty());
+  const std::uint16_t a = port_of(first.sockets[0]), b = port_of(first.sockets[1]);
+  const std::string said = bind(listener("c", {0, a, b}, 2)).problems;
   const auto line = [](const std::string& where, std::uint16_t port) {
-    return "c.yaml:" + where + ": cannot bind tcp://127.0.0.1:" + std::to_string(port) +
+    return "c.yaml:" + where +
+           ": listener 'c': cannot bind tcp://127.0.0.1:" + std::to_string(port) +
            ": Address already in use";
   };
-  const std::string& said = second.error().message;
-  CHECK(said.find(line("1:1: listener 'd'", b)) != said.npos);
-  CHECK(said.find(line("2:1: listener 'c'", a)) != said.npos);
+  CHECK(said.find(line("2:1", a)) != said.npos);
+  CHECK(said.find(line("3:1", b)) != said.npos);
+}
+
+TEST_CASE("a successor takes over the very sockets of the one before it, of port 0 too") {
+  const Bound first = bind(listener("a", {0}, 2));
+  const Bound second = bind(listener("a", {0}, 2), {&first.sockets}, &first.sockets);
+  REQUIRE(second.problems.empty());
+  CHECK(second.sockets[0].taken_over);
+  CHECK(identities(second.sockets[0]) == identities(first.sockets[0]));
+}
+
+TEST_CASE("port 0 of somebody else is another port") {
+  const Bound first = bind(listener("a", {0}, 1));
+  const Bound second = bind(listener("b", {0}, 1), {&first.sockets});
+  REQUIRE(second.problems.empty());
+  CHECK(port_of(second.sockets[0]) != port_of(first.sockets[0]));
+}
+
+TEST_CASE("an address that moves to another listener takes its sockets along") {
+  const std::uint16_t port = port_of(bind(listener("probe", {0}, 1)).sockets[0]);
+  const Bound first = bind(listener("a", {port}, 1));
+  const Bound second = bind(listener("b", {port}, 1), {&first.sockets});
+  REQUIRE(second.problems.empty());
+  CHECK(identities(second.sockets[0]) == identities(first.sockets[0]));
+}
+
+TEST_CASE("more workers keep the sockets that are there, and the others listen later") {
+  const Bound first = bind(listener("a", {0}, 1));
+  const Bound second = bind(listener("a", {0}, 3), {&first.sockets}, &first.sockets);
+  REQUIRE(second.problems.empty());
+  const auto& sockets = second.sockets[0].sockets;
+  REQUIRE(sockets.size() == 3);
+  CHECK(identities(second.sockets[0])[0] == identities(first.sockets[0])[0]);
+  CHECK(is_listening(sockets[0].get()));
+  CHECK_FALSE(is_listening(sockets[1].get()));
+  CHECK_FALSE(is_listening(sockets[2].get()));
+}
+
+TEST_CASE("fewer workers share out all the sockets that are there") {
+  const Bound first = bind(listener("a", {0}, 5));
+  const Bound second = bind(listener("a", {0}, 2), {&first.sockets}, &first.sockets);
+  REQUIRE(second.problems.empty());
+  CHECK(identities(second.sockets[0]) == identities(first.sockets[0]));
+  CHECK(sockets_of(second.sockets, 0, 2).size() == 3);
+  CHECK(sockets_of(second.sockets, 1, 2).size() == 2);
+}
+
+TEST_CASE("a socket that was shut down is not taken over") {
+  const Bound first = bind(listener("a", {0}, 2));
+  REQUIRE(::shutdown(first.sockets[0].sockets[0].get(), SHUT_RDWR) == 0);
+  const Bound second = bind(listener("a", {0}, 2), {&first.sockets}, &first.sockets);
+  REQUIRE(second.problems.empty());
+  REQUIRE(second.sockets[0].sockets.size() == 2);
+  CHECK(identities(second.sockets[0])[0] == identities(first.sockets[0])[1]);
 }
 
 }  // namespace

@@ -72,6 +72,16 @@ TEST_CASE("an order arrives with its deadline") {
   CHECK(next_order(channel.worker.get(), got) == Heard::nothing);
 }
 
+TEST_CASE("each kind of order arrives as what it is") {
+  const Channel channel;
+  for (const ToWorker kind : {ToWorker::serve, ToWorker::drain, ToWorker::hand_over}) {
+    order(channel.supervisor.get(), {kind});
+    Order got{};
+    REQUIRE(next_order(channel.worker.get(), got) == Heard::message);
+    CHECK(got.kind == kind);
+  }
+}
+
 TEST_CASE("the worker hears what was ordered before it hears that the supervisor is gone") {
   Channel channel;
   order(channel.supervisor.get(), {ToWorker::drain, 1s});
