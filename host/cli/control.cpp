@@ -1,6 +1,7 @@
 // The subcommands that speak to a host that runs: status, reload, upgrade, drain, resume, stop.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -61,12 +62,22 @@ constexpr Row kRows[] = {
 constexpr const char* kStatusNote =
     "Exit status: 0 if it was done, 1 if not, with the reason on standard error.\n";
 
-// Also where the config is wrong at the moment, as far as it can be read.
+// The line alone that names the control socket: a config that is broken elsewhere is the very thing
+// that a host is to be asked about.
+std::string control_line(const std::filesystem::path& file) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("control:")) return line + "\n";
+  }
+  return "";
+}
+
 std::filesystem::path socket_of(const ControlOptions& options) {
   if (!options.socket.empty()) return options.socket;
   const auto file = config_or_default(options.config);
   Diagnostics ignored(file.string());
-  const HostSettings settings = load_config(file, ignored);
+  HostSettings settings = load_config(file, ignored);
+  if (settings.control.empty()) settings = config_from_text(control_line(file), file, ignored);
   return settings.control.empty() ? default_control_path(file) : settings.control;
 }
 

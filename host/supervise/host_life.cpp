@@ -89,6 +89,8 @@ void HostLife::act(Do::Kind kind, ListenerId listener, unsigned worker, Duration
 }
 
 HostLife::Actions HostLife::on_worker(WorkerId id, WorkerEvent event, TimePoint now) {
+  // A timer of a listener that is gone may fire in the turn in which that went.
+  if (!has(id.listener)) return {};
   tell(id, event, now);
   return finish();
 }
@@ -145,9 +147,10 @@ void HostLife::restart_or_give_up(WorkerId id, TimePoint now) {
 
 void HostLife::leave(ListenerId id, WorkerEvent how, std::optional<ListenerId> successor) {
   Listener& listener = listeners_.at(id);
+  // One that was taken out of service has begun already, and its deadlines run.
+  if (listener.phase != Phase::suspended) act(Do::begin_leaving, id);
   listener.phase = Phase::leaving;
   listener.successor = successor;
-  act(Do::begin_leaving, id);
   tell_all(id, how);
 }
 
@@ -166,6 +169,7 @@ HostLife::Actions HostLife::on_sessions_gone(ListenerId id) {
 }
 
 HostLife::Actions HostLife::on_overdue(ListenerId id) {
+  if (!has(id)) return {};
   tell_all(id, WorkerEvent::overdue);
   act(Do::kill_sessions, id);
   return finish();
@@ -227,14 +231,15 @@ HostLife::Actions HostLife::want(Wish wish) {
 
 void HostLife::begin_what_is_wanted() {
   if (upgrade_wanted_) {
+    upgrade_wanted_ = false;
     step_ = Step::checking_binary;
-    act(Do::check_binary);
-  } else if (reload_wanted_) {
-    step_ = Step::checking;
-    act(Do::check_config);
+    // The new binary reads the config anew; where there is no new one, a reload is still wanted.
+    return act(Do::check_binary);
   }
-  // The new binary reads the config anew.
-  upgrade_wanted_ = reload_wanted_ = false;
+  if (!reload_wanted_) return;
+  reload_wanted_ = false;
+  step_ = Step::checking;
+  act(Do::check_config);
 }
 
 HostLife::Actions HostLife::change(Plan plan) {

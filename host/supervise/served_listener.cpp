@@ -59,7 +59,8 @@ void ServedListener::look_for_sessions() {
 }
 
 Result<void> ServedListener::adopt(unsigned index, const WorkerProcess::HandedOver& worker) {
-  adopted_ = true;
+  // Where it has no process, nothing of the former binary is left in it.
+  if (worker.pid != 0) adopted_ = true;
   return workers_[index]->adopt(worker);
 }
 

@@ -41,8 +41,8 @@ class ServedListener {
   void look_for_sessions();
   void reopen_logs();
 
-  // Goes on with what a former binary has started. Such a listener is not the same as one that is
-  // made now, whatever the settings.
+  // Goes on with what a former binary has started. A listener with such workers is not the same as
+  // one that is made now, whatever the settings.
   [[nodiscard]] Result<void> adopt(unsigned index, const WorkerProcess::HandedOver& worker);
   void adopt_sessions(pid_t group);
 

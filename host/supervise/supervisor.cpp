@@ -122,12 +122,14 @@ void Supervisor::stop(const char* why) {
   }
   log_.info("{}: draining, at most {}", why, format_duration(longest));
   job_.cancel();
+  refuse_what_waits();
   carry_out(life_.stop());
 }
 
 void Supervisor::stop_now(const char* why) {
   log_.warn("{}: ending at once", why);
   job_.cancel();
+  refuse_what_waits();
   carry_out(life_.stop_now());
 }
 

@@ -78,6 +78,8 @@ class Supervisor {
   [[nodiscard]] std::optional<ListenerId> find_for(const std::string& name, ControlClient client);
   [[nodiscard]] std::string status() const;
   void answer_drained(ListenerId id, const char* what);
+  void begin_for(std::vector<ControlClient>& clients);
+  void refuse_what_waits();
   void answer_all(std::vector<ControlClient>& clients, const std::string& line);
   [[nodiscard]] HandedOver state() const;
 
@@ -100,9 +102,10 @@ class Supervisor {
   ChildJob job_;
   FileWatch files_;
   ControlServer control_;
-  // Who waits for the change under way, for the next one, for the end, for a listener's.
+  // Who waits for the change under way, for a later one, for the end, for a listener's.
   std::vector<ControlClient> asked_;
-  std::vector<ControlClient> asked_next_;
+  std::vector<ControlClient> asked_to_reload_;
+  std::vector<ControlClient> asked_to_upgrade_;
   std::vector<ControlClient> asked_to_stop_;
   std::map<ListenerId, std::vector<ControlClient>> asked_to_drain_;
 };

@@ -65,7 +65,7 @@ std::string summary_of(const Plan& plan, unsigned generation, std::size_t before
     if (planned.is_new) ++(planned.replaces ? changed : fresh);
   }
   const std::size_t kept = plan.size() - fresh - changed;
-  return fmt::format("generation {} serves: {} listeners changed, {} new, {} gone, {} as they were",
+  return fmt::format("generation {} serves; listeners: {} changed, {} new, {} gone, {} untouched",
                      generation, changed, fresh, before - changed - kept, kept);
 }
 
@@ -95,12 +95,17 @@ void Supervisor::want(Wish wish, const char* why) {
   carry_out(life_.want(wish));
 }
 
+// From now on these wait for the change that begins.
+void Supervisor::begin_for(std::vector<ControlClient>& clients) {
+  asked_.insert(asked_.end(), clients.begin(), clients.end());
+  clients.clear();
+  failure_.clear();
+}
+
 // ---- The config ----
 
 void Supervisor::check_config() {
-  asked_.insert(asked_.end(), asked_next_.begin(), asked_next_.end());
-  asked_next_.clear();
-  failure_.clear();
+  begin_for(asked_to_reload_);
   const auto work = [this](int answer) {
     const auto checked = setup_.reader.check(setup_.file);
     write_all(answer, checked ? to_answer(checked.value()) : checked.error().message);
@@ -160,6 +165,7 @@ void Supervisor::on_change_failed() {
                    ? "the host is stopping"
                    : "a worker of the new generation did not become ready (see the log)";
   }
+  while (failure_.ends_with('\n')) failure_.pop_back();
   std::istringstream lines(failure_);
   for (std::string line; std::getline(lines, line);) log_.error("{}", line);
   if (next_ && next_->config.settings.log != generation_->config.settings.log) {
@@ -184,9 +190,7 @@ void Supervisor::watch_files() {
 // ---- The binary ----
 
 void Supervisor::check_binary() {
-  asked_.insert(asked_.end(), asked_next_.begin(), asked_next_.end());
-  asked_next_.clear();
-  failure_.clear();
+  begin_for(asked_to_upgrade_);
   auto memory = write_handed_over(state());
   if (!memory) return fail_change(memory.error().message);
   const int state_fd = memory->get();
@@ -195,7 +199,7 @@ void Supervisor::check_binary() {
     (void)::dup2(answer, STDERR_FILENO);
     (void)::fcntl(state_fd, F_SETFD, 0);
     become(setup_.program, setup_.file, state_fd, true);
-    write_all(answer, system_error("cannot run " + setup_.program.string(), errno).message);
+    write_all(answer, system_error("cannot be run", errno).message);
     return 1;
   };
   auto started = job_.start({state_fd}, work, kCheckLimit,
@@ -244,7 +248,7 @@ HandedOver Supervisor::state() const {
       config.handlers.push_back(handler.string());
     }
   }
-  for (const auto& clients : {asked_, asked_next_}) {
+  for (const auto& clients : {asked_, asked_to_reload_, asked_to_upgrade_}) {
     for (const ControlClient client : clients) {
       if (const int socket = control_.descriptor_of(client); socket >= 0) {
         state.clients.push_back(socket);
@@ -297,7 +301,7 @@ Result<void> Supervisor::adopt(const HandedOver& former) {
   }
   if (former.control >= 0) control_.adopt(Fd(former.control), former.control_path);
   for (const int client : former.clients) {
-    asked_next_.push_back(control_.adopt_client(Fd(client)));
+    asked_to_reload_.push_back(control_.adopt_client(Fd(client)));
   }
   return {};
 }

@@ -80,6 +80,12 @@ void Supervisor::answer_all(std::vector<ControlClient>& clients, const std::stri
   for (const ControlClient client : std::exchange(clients, {})) control_.answer(client, line);
 }
 
+void Supervisor::refuse_what_waits() {
+  for (auto* const clients : {&asked_to_reload_, &asked_to_upgrade_}) {
+    answer_all(*clients, answer_error("the host is stopping"));
+  }
+}
+
 // ---- Requests ----
 
 void Supervisor::on_request(const ControlRequest& request, ControlClient client) {
@@ -91,10 +97,10 @@ void Supervisor::on_request(const ControlRequest& request, ControlClient client)
     case ControlCommand::status:
       return control_.answer(client, status());
     case ControlCommand::reload:
-      asked_next_.push_back(client);
+      asked_to_reload_.push_back(client);
       return want(Wish::reload, "berth reload");
     case ControlCommand::upgrade:
-      asked_next_.push_back(client);
+      asked_to_upgrade_.push_back(client);
       return want(Wish::upgrade, "berth upgrade");
     case ControlCommand::drain:
       return drain(request.listener, client);
