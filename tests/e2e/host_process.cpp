@@ -16,13 +16,12 @@
 
 namespace e2e {
 
-HostProcess::HostProcess(const Config& config) {
-  const auto file = folder_ / "berth.yaml";
-  write_file(file, config.text());
+HostProcess::HostProcess(const Config& config, const std::string& program) {
+  write_config(config);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) throw std::runtime_error("no pipe");
   (void)::fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);  // the host drops lines rather than wait
-  pid_ = start_program({BERTH_PROGRAM, "run", file.string()}, ends[1], ends[1]);
+  pid_ = start_program({program, "run", file()}, ends[1], ends[1]);
   ::close(ends[1]);
   log_ = std::make_unique<LogReader>(ends[0]);
   try {
@@ -46,6 +45,16 @@ HostProcess::~HostProcess() {
   CHECK(log_->wait_for_end());
   check_errors();
   if (std::uncaught_exceptions() > 0) MESSAGE("the log was:\n", log_->whole());
+}
+
+void HostProcess::write_config(const Config& config) {
+  write_file(folder_ / "new.yaml", config.text() + "control: control.sock\n");
+  std::filesystem::rename(folder_ / "new.yaml", file());
+}
+
+Outcome HostProcess::command(std::vector<std::string> words) const {
+  words.push_back(file());
+  return berth(words);
 }
 
 // Workers too, which would else drain.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "command.hpp"
 #include "config_text.hpp"
 #include "log_reader.hpp"
 #include "temp_folder.hpp"
@@ -20,10 +21,16 @@ namespace e2e {
 class HostProcess {
  public:
   // Starts it; returns when it is ready.
-  explicit HostProcess(const Config& config);
+  explicit HostProcess(const Config& config, const std::string& program = BERTH_PROGRAM);
   HostProcess(const HostProcess&) = delete;
   HostProcess& operator=(const HostProcess&) = delete;
   ~HostProcess();
+
+  // Replaces its config, in one step.
+  void write_config(const Config& config);
+  [[nodiscard]] std::string file() const { return (folder_ / "berth.yaml").string(); }
+  // `berth reload`, `berth drain it` and the like, run to their end.
+  [[nodiscard]] Outcome command(std::vector<std::string> words) const;
 
   // The port of a listener's nth address.
   [[nodiscard]] std::uint16_t port(const std::string& listener = "it", std::size_t nth = 0) const;

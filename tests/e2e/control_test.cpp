@@ -1,0 +1,110 @@
+// The commands that speak to a host that runs.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <future>
+#include <string>
+
+#include "client.hpp"
+#include "command.hpp"
+#include "host_process.hpp"
+#include "models.hpp"
+#include "wait_for.hpp"
+
+using namespace e2e;
+
+TEST_CASE("`berth status` shows listeners, workers and connections") {
+  HostProcess host(one_listener("epoll", "probe"));
+  Client client(host.port());
+  CHECK(client.ask("id") == "1");
+  const Outcome status = host.command({"status"});
+  CHECK(status.status == 0);
+  CHECK(has(status.out, "serving: generation 1 of " + host.file()));
+  CHECK(has(status.out, std::to_string(host.worker())));
+  CHECK(has(status.out, "tcp://" + loopback(host.port())));
+  const std::string json = host.command({"status", "--json"}).out;
+  CHECK(has(json, "\"pid\": " + std::to_string(host.pid())));
+  CHECK(has(json, "\"accepted\": 1,"));
+  CHECK(has(json, "\"open\": 1,"));
+}
+
+TEST_CASE("only the host's user may use the control socket, and it goes with the host") {
+  HostProcess host(one_listener("epoll", "probe"));
+  const auto path = host.folder() / "control.sock";
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK(S_ISSOCK(status.st_mode));
+  CHECK((status.st_mode & 0777) == 0600);
+  CHECK(host.stop(SIGTERM) == 0);
+  CHECK(!std::filesystem::exists(path));
+  const Outcome outcome = host.command({"status"});
+  CHECK(outcome.status == 1);
+  CHECK(has(outcome.err, "no host runs with that config"));
+}
+
+TEST_CASE_TEMPLATE("a listener is drained and resumed, and the other does not notice", Model,
+                   EACH_MODEL) {
+  Config config = one_listener(Model::name, "probe");
+  HostProcess host(config.listener("other", "epoll", "probe"));
+  const auto port = host.port();
+  Client client(port), other(host.port("other"));
+  CHECK(client.ask("stopping") == "no");
+  auto drained = std::async(std::launch::async, [&] { return host.command({"drain", "it"}); });
+  host.log().wait_for("is taken out of service");
+  CHECK(wait_until([&] { return is_refused(port); }));
+  CHECK(client.ask("stopping") == "yes");
+  CHECK(has(host.command({"status"}).out, "suspended"));
+  client.close();
+  CHECK(drained.get().status == 0);
+  CHECK(other.ask("stopping") == "no");
+  CHECK(host.command({"resume", "it"}).status == 0);
+  CHECK(Client(port).ask("stopping") == "no");
+  CHECK(host.command({"resume", "it"}).status == 1);
+  const Outcome unknown = host.command({"drain", "ti"});
+  CHECK(unknown.status == 1);
+  CHECK(has(unknown.err, "there is no listener 'ti'"));
+}
+
+TEST_CASE("`berth stop` lets connections finish and returns when the host has stopped") {
+  HostProcess host(one_listener("epoll", "probe"));
+  Client client(host.port());
+  CHECK(client.ask("stopping") == "no");
+  auto stopped = std::async(std::launch::async, [&] { return host.command({"stop"}); });
+  host.log().wait_for("draining: 1 connections");
+  CHECK(host.command({"reload"}).status == 1);
+  CHECK(client.ask("stopping") == "yes");
+  client.close();
+  CHECK(stopped.get().status == 0);
+  CHECK(host.wait_for_exit() == 0);
+}
+
+TEST_CASE("`berth stop --now` cuts connections") {
+  HostProcess host(one_listener("epoll", "probe"));
+  Client client(host.port());
+  CHECK(client.ask("stopping") == "no");
+  CHECK(host.command({"stop", "--now"}).status == 0);
+  client.wait_until_closed();
+  CHECK(host.wait_for_exit() == 0);
+}
+
+TEST_CASE("a host is reached while its config is broken") {
+  HostProcess host(one_listener("epoll", "probe"));
+  Config bad = one_listener("epoll", "probe");
+  host.write_config(bad.top("nonsense: [1"));
+  CHECK(host.command({"status"}).status == 0);
+  host.expect_error(host.file());
+  host.expect_error("nothing has been changed");
+  const Outcome outcome = host.command({"reload"});
+  CHECK(outcome.status == 1);
+  CHECK(has(outcome.err, host.file()));
+}
+
+TEST_CASE("a second host with the control socket of the first is refused") {
+  HostProcess host(one_listener("epoll", "probe"));
+  const Outcome second = berth({"run", host.file()});
+  CHECK(second.status == 1);
+  CHECK(has(second.err, "another host listens on the control socket"));
+  CHECK(host.command({"status"}).status == 0);
+}

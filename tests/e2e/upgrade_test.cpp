@@ -1,0 +1,155 @@
+// The running binary is replaced by another.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <string>
+
+#include "client.hpp"
+#include "command.hpp"
+#include "host_process.hpp"
+#include "load.hpp"
+#include "models.hpp"
+#include "processes.hpp"
+#include "wait_for.hpp"
+
+using namespace e2e;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int kUpgrades = 4;
+
+// A berth of a test's own, which can be replaced.
+class Program {
+ public:
+  Program() { install(BERTH_PROGRAM); }
+  [[nodiscard]] std::string path() const { return folder_ / "berth"; }
+  void install(const std::string& from) const {
+    fs::copy_file(from, folder_ / "new");
+    fs::rename(folder_ / "new", path());
+  }
+  void install_text(const std::string& text) const {
+    write_file(folder_ / "new", text);
+    fs::permissions(folder_ / "new", fs::perms::owner_all);
+    fs::rename(folder_ / "new", path());
+  }
+
+ private:
+  TempFolder folder_;
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("under load no upgrade costs a connection or a part of a reply", Model,
+                   EACH_MODEL) {
+  const Program program;
+  HostProcess host(one_listener(Model::name, "echo", {"options: {reply: verbatim}", "workers: 2"}),
+                   program.path());
+  LoadPlan plan;
+  plan.connections = 1'000'000;  // finish() ends it
+  plan.at_once = 8;
+  plan.long_lived = 8;
+  Load load(tcp_target(host.port()), plan);
+  for (int round = 1; round <= kUpgrades; ++round) {
+    const auto answered = load.answered();
+    program.install(BERTH_PROGRAM);
+    const Outcome outcome = host.command({"upgrade"});
+    CHECK_MESSAGE(outcome.status == 0, outcome.err);
+    CHECK(wait_until([&] { return load.answered() > answered + 50; }));
+  }
+  load.finish();
+  const LoadTally tally = load.wait();
+  CHECK_MESSAGE(tally.lost() == 0, tally.lost(), " lost; the first: ", tally.first_loss);
+  CHECK(host.log().count("has taken over") == kUpgrades);
+}
+
+TEST_CASE_TEMPLATE("connections of before an upgrade go on, with the workers of before", Model,
+                   EACH_MODEL) {
+  const Program program;
+  HostProcess host(one_listener(Model::name, "probe"), program.path());
+  const pid_t before = host.worker();
+  Client client(host.port());
+  CHECK(client.ask("stopping") == "no");
+  host.send_signal(SIGUSR2);
+  host.log().wait_for("generation 2 serves");
+  CHECK(host.worker() != before);
+  CHECK(client.ask("stopping") == "yes");
+  CHECK(Client(host.port()).ask("stopping") == "no");
+  CHECK(has(host.command({"status"}).out, "draining"));
+  client.close();
+  host.log().wait_for("worker 0 (pid " + std::to_string(before) + ") has ended");
+}
+
+TEST_CASE("a binary that cannot take over changes nothing") {
+  const Program program;
+  HostProcess host(one_listener("epoll", "probe"), program.path());
+  const pid_t worker = host.worker();
+  Client client(host.port());
+  CHECK(client.ask("id") == "1");
+  SUBCASE("another program") { program.install("/bin/true"); }
+  SUBCASE("no program at all") { program.install_text("\177garbage"); }
+  SUBCASE("one that crashes") { program.install_text("#!/bin/sh\nkill -SEGV $$\n"); }
+  SUBCASE("one that is not there") { fs::remove(program.path()); }
+  host.expect_error(program.path());
+  host.expect_error("nothing has been changed");
+  const Outcome outcome = host.command({"upgrade"});
+  CHECK(outcome.status == 1);
+  CHECK(has(outcome.err, program.path()));
+  CHECK(host.worker() == worker);
+  CHECK(client.ask("stopping") == "no");
+}
+
+TEST_CASE("an upgrade with a config that is wrong by now changes nothing") {
+  const Program program;
+  HostProcess host(one_listener("epoll", "probe"), program.path());
+  const pid_t worker = host.worker();
+  Config bad = one_listener("epoll", "probe");
+  host.write_config(bad.top("nonsense: 1"));
+  host.expect_error("nonsense");
+  host.expect_error("nothing has been changed");
+  const Outcome outcome = host.command({"upgrade"});
+  CHECK(outcome.status == 1);
+  CHECK(has(outcome.err, "nonsense"));
+  CHECK(host.worker() == worker);
+}
+
+TEST_CASE("a listener that is out of service stays so over an upgrade") {
+  const Program program;
+  HostProcess host(one_listener("epoll", "probe"), program.path());
+  const auto port = host.port();
+  CHECK(host.command({"drain", "it"}).status == 0);
+  CHECK(host.command({"upgrade"}).status == 0);
+  CHECK(is_refused(port));
+  CHECK(has(host.command({"status"}).out, "suspended"));
+  CHECK(host.command({"resume", "it"}).status == 0);
+  CHECK(Client(port).ask("stopping") == "no");
+}
+
+TEST_CASE_TEMPLATE("a worker that dies after an upgrade is started again", Model, EACH_MODEL) {
+  const Program program;
+  HostProcess host(one_listener(Model::name, "probe"), program.path());
+  CHECK(host.command({"upgrade"}).status == 0);
+  const pid_t worker = host.worker();
+  host.expect_error("was killed by SIGKILL");
+  ::kill(worker, SIGKILL);
+  CHECK(wait_until([&] { return host.worker() != worker; }));
+  CHECK(Client(host.port()).ask("stopping") == "no");
+}
+
+TEST_CASE_TEMPLATE("kill -9 of the supervisor after an upgrade leaves nothing behind", Model,
+                   EACH_MODEL) {
+  const Program program;
+  HostProcess host(one_listener(Model::name, "probe"), program.path());
+  const auto port = host.port();
+  Client client(port);
+  CHECK(client.ask("stopping") == "no");
+  CHECK(host.command({"upgrade"}).status == 0);
+  Client later(port);
+  CHECK(later.ask("stopping") == "no");
+  host.expect_error("the supervisor is gone: draining");
+  CHECK(host.stop(SIGKILL) == -SIGKILL);
+  CHECK(client.ask("stopping") == "yes");
+  CHECK(wait_until([&] { return is_refused(port); }));
+  CHECK(later.ask("stopping") == "yes");
+}
