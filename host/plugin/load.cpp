@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -51,6 +52,15 @@ bool is_whole(int file, const FileHeader& header, std::size_t size) {
   // not whole the file was cut, be it by a few bytes only.
   const std::size_t sections = std::size_t{header.e_shnum} * header.e_shentsize;
   return header.e_shoff <= size && sections <= size - header.e_shoff;
+}
+
+bool has_all_texts(const berth_option& option) {
+  if (option.name == nullptr || option.help == nullptr) return false;
+  if (option.required == 0 && option.default_value == nullptr) return false;
+  if (option.choice_count == 0) return option.type != BERTH_CHOICE;
+  if (option.choices == nullptr) return false;
+  const char* const* const end = option.choices + option.choice_count;
+  return std::find(option.choices, end, nullptr) == end;
 }
 
 std::string abi_version(std::uint32_t abi_major, std::uint32_t abi_minor) {
@@ -106,13 +116,17 @@ Result<void> check_abi(const berth_plugin* plugin) {
       (plugin->options == nullptr && plugin->option_count > 0)) {
     return Error{"its table lacks name, summary, create, destroy, serve or options"};
   }
+  // Whole multiples alone put each row where a berth_option may lie.
+  if (plugin->option_size % alignof(berth_option) != 0) {
+    return Error{"its options are " + std::to_string(plugin->option_size) + " bytes long, not a " +
+                 "multiple of " + std::to_string(alignof(berth_option))};
+  }
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < plugin->option_count; ++i) {
     const berth_option& option = option_row(*plugin, i);
-    if (option.name == nullptr || option.help == nullptr ||
-        (option.required == 0 && option.default_value == nullptr) ||
-        (option.choices == nullptr && option.choice_count > 0)) {
-      return Error{"row " + std::to_string(i) + " of its options lacks name, help or default"};
+    if (!has_all_texts(option)) {
+      return Error{"row " + std::to_string(i) +
+                   " of its options lacks name, help, default or a choice"};
     }
     if (!names.insert(option.name).second) {
       return Error{"it has two options called " + in_quotes(option.name)};
