@@ -66,8 +66,12 @@ Heard next_order(int channel, Order& into) {
     if (length != static_cast<ssize_t>(message.size())) continue;
     Duration::rep deadline;
     std::memcpy(&deadline, message.data() + 1, sizeof deadline);
-    into = {static_cast<ToWorker>(message[0]), Duration(deadline)};
-    return Heard::message;
+    const auto kind = static_cast<ToWorker>(message[0]);
+    switch (kind) {
+      case ToWorker::drain:
+        into = {kind, Duration(deadline)};
+        return Heard::message;
+    }
   }
 }
 

@@ -119,6 +119,16 @@ TEST_CASE("an order of another length is none") {
   }
 }
 
+TEST_CASE("an order of a kind that is not known is dropped, and the one behind it is understood") {
+  const Channel channel;
+  send_raw(channel.supervisor, "Z--------");
+  order(channel.supervisor.get(), {ToWorker::drain, 1s});
+  Order got{};
+  REQUIRE(next_order(channel.worker.get(), got) == Heard::message);
+  CHECK(got.kind == ToWorker::drain);
+  CHECK(next_order(channel.worker.get(), got) == Heard::nothing);
+}
+
 TEST_CASE("speaking to nobody, or to someone who does not listen, does no harm") {
   Channel channel;
   for (int i = 0; i < 10'000; ++i) report(channel.worker.get(), FromWorker::alive);
