@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,13 @@ void LoopModel::start(AcceptedConnection accepted) {
   LoopConnection& connection = connections_.emplace_back(sessions, std::move(accepted), owner);
   connection.place = std::prev(connections_.end());
   connection.last_active = context_.loop.now();
-  if (connection.start()) return;  // it may be over already
-  sessions.log.error("connection {} is closed: it cannot be watched: {}", id, std::strerror(errno));
+  int error = ENOMEM;
+  try {
+    if (connection.start()) return;  // it may be over already
+    error = errno;
+  } catch (const std::bad_alloc&) {
+  }
+  sessions.log.error("connection {} is closed: it cannot be watched: {}", id, std::strerror(error));
   over(connection);
 }
 

@@ -81,6 +81,8 @@ ProcessModel::~ProcessModel() = default;
 
 ProcessModel::SlotIndex ProcessModel::take_slot() {
   if (free_.empty()) {
+    // Room for the day when all are free, since then there may be no memory.
+    if (free_.capacity() <= pids_.size()) free_.reserve(2 * pids_.size() + 1);
     pids_.push_back(0);
     return pids_.size() - 1;
   }
@@ -106,14 +108,23 @@ void ProcessModel::start(AcceptedConnection accepted) {
   accepted.socket.reset();  // the session's own copy goes on; watching it may need the number
   pids_[index] = pid;
   ++sessions_;
-  if (watch_process(index, pid)) return;
+  if (try_to_watch(index, pid)) return;
   context_.sessions.log.error("connection {} is closed: its process cannot be watched: {}",
                               accepted.id, std::strerror(errno));
   ::kill(pid, SIGKILL);
   on_process_end(index, SIGKILL);
 }
 
-void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
+bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
+  try {
+    return watch_process(index, pid);
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
+    return false;
+  }
+}
+
+void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) noexcept {
   for (const int descriptor : context_.worker_descriptors) ::close(descriptor);
   redirect_crash_note(slot.crash);
   TimerQueue timers;

@@ -51,7 +51,9 @@ class ProcessModel : public Model {
 
   SlotIndex take_slot();
   void send_to_all(int signal);
-  [[noreturn]] void serve_in_child(AcceptedConnection accepted, Slot& slot);
+  [[nodiscard]] bool try_to_watch(SlotIndex index, pid_t pid);
+  // What is thrown there ends the session's process: the callers on its stack are the worker's.
+  [[noreturn]] void serve_in_child(AcceptedConnection accepted, Slot& slot) noexcept;
 
   std::unique_ptr<SharedSlots> slots_;
   std::vector<pid_t> pids_;  // by slot; 0: free

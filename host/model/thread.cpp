@@ -5,9 +5,12 @@
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <list>
 #include <mutex>
+#include <new>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -33,6 +36,7 @@ class ThreadModel final : public Model {
 
  private:
   class Registration;
+  [[nodiscard]] std::string start_thread();
   void run_thread();
   void serve(AcceptedConnection accepted, BufferPool& buffers);
   void count_end();
@@ -94,24 +98,33 @@ ThreadModel::~ThreadModel() {
 }
 
 void ThreadModel::start(AcceptedConnection accepted) {
-  ++sessions_;
   const std::scoped_lock lock(mutex_);
   waiting_.push_back(std::move(accepted));
+  ++sessions_;
   if (idle_ >= waiting_.size()) return work_.notify_one();
+  const std::string failure = start_thread();
+  if (failure.empty()) return;
+  Log& log = context_.sessions.log;
+  if (threads_ > 0) {  // the next one that is through takes it
+    return log.warn("connection {} waits: cannot start a thread: {}", waiting_.back().id, failure);
+  }
+  log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id, failure);
+  waiting_.pop_back();
+  count_end();
+}
+
+// With the lock held. The system's words where there is no thread to be had, else "".
+std::string ThreadModel::start_thread() {
   ++threads_;
   try {
     std::thread([this] { run_thread(); }).detach();
+    return "";
   } catch (const std::system_error& failure) {
     --threads_;
-    Log& log = context_.sessions.log;
-    if (threads_ > 0) {  // the next one that is through takes it
-      return log.warn("connection {} waits: cannot start a thread: {}", waiting_.back().id,
-                      failure.code().message());
-    }
-    log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id,
-              failure.code().message());
-    waiting_.pop_back();
-    count_end();
+    return std::strerror(failure.code().value());
+  } catch (const std::bad_alloc&) {
+    --threads_;
+    return std::strerror(ENOMEM);
   }
 }
 
@@ -135,13 +148,17 @@ void ThreadModel::run_thread() {
 
 void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
   SessionContext& sessions = context_.sessions;
+  const std::uint64_t id = accepted.id;
   SessionReport report;
-  {
+  try {
     TimerQueue timers;
     BlockingConnection connection(sessions, std::move(accepted), timers, buffers);
     const Registration registration(*this, connection);
     connection.serve();
     report = connection.report();
+  } catch (const std::bad_alloc&) {
+    sessions.log.error("connection {} is closed: {}", id, std::strerror(ENOMEM));
+    return count_end();
   }
   log_ended(sessions.log, report, sessions.settings.handler);
   count_end();

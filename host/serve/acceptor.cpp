@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <system_error>
 
 namespace berth {
@@ -104,9 +105,8 @@ bool Acceptor::accept_one(int socket) {
                                 .peer = {reinterpret_cast<sockaddr*>(&peer), length},
                                 .id = ++accepted_,
                                 .accepted = loop_.now()};
-    log_opened(log_, accepted);
     const int number = accepted.socket.get();
-    start_(std::move(accepted));
+    start_or_close(std::move(accepted));
     // The kernel gives the lowest free number: those below are all taken.
     const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
     if (!near_the_end) return true;
@@ -132,6 +132,17 @@ bool Acceptor::accept_one(int socket) {
   say(std::string("cannot accept: ") + std::strerror(error) +
       "; clients wait in the backlog (ulimit -n raises the limit on descriptors)");
   return false;
+}
+
+// Where there is no memory for one more, the others go on.
+void Acceptor::start_or_close(AcceptedConnection accepted) {
+  const std::uint64_t id = accepted.id;
+  try {
+    log_opened(log_, accepted);
+    start_(std::move(accepted));
+  } catch (const std::bad_alloc&) {
+    log_.error("connection {} is closed: {}", id, std::strerror(ENOMEM));
+  }
 }
 
 void Acceptor::pause(Pause why) {

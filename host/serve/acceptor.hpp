@@ -50,6 +50,7 @@ class Acceptor {
   enum class Pause { no, full, try_later };
 
   void accept_some(int socket, int at_most);
+  void start_or_close(AcceptedConnection accepted);
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(int socket);
   void pause(Pause why);

@@ -115,11 +115,16 @@ int Connection::write(berth_operation& operation) {
   write_ = &operation;
   written_ = 0;
   operation.error = 0;
-  const ssize_t sent = send_more();
-  if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
-  write_ = nullptr;
-  if (sent < 0) return end_at_once(operation, error_);
-  return BERTH_DONE;
+  try {
+    const ssize_t sent = send_more();
+    if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
+    write_ = nullptr;
+    if (sent < 0) return end_at_once(operation, error_);
+    return BERTH_DONE;
+  } catch (const std::bad_alloc&) {
+    write_ = nullptr;
+    return end_at_once(operation, ENOMEM);
+  }
 }
 
 int Connection::sleep(berth_operation& operation) {
@@ -148,6 +153,8 @@ int Connection::background(berth_operation& operation) {
   try {
     if (make_call(operation) == Called::at_once) return BERTH_DONE;
   } catch (const std::bad_alloc&) {
+    log(LogLevel::warn,
+        "a call in the background cannot be made: there is no thread for it, or no memory");
     return end_at_once(operation, ENOMEM);
   }
   ++calls_;
@@ -159,12 +166,19 @@ void Connection::finish(int outcome, std::string_view text) {
   report_.error = error_;
   if (outcome == BERTH_FAILED) {
     report_.end = SessionEnd::failed;
-    const std::string why = text.empty() ? "no reason given" : std::string(text);
-    log(LogLevel::error, "handler '" + context_.settings.handler + "' failed: " + why);
+    log_failure(text.empty() ? "no reason given" : text);
   } else if (error_ != 0) {
     report_.end = SessionEnd::lost;
   } else {
     report_.end = at_end_ ? SessionEnd::client : SessionEnd::handler;
+  }
+}
+
+void Connection::log_failure(std::string_view why) {
+  try {
+    log(LogLevel::error, "handler '" + context_.settings.handler + "' failed: " + std::string(why));
+  } catch (const std::bad_alloc&) {
+    context_.log.lose_line();
   }
 }
 
@@ -174,7 +188,11 @@ void Connection::end_if_forgotten() {
 }
 
 void Connection::log(LogLevel level, std::string_view text) {
-  context_.log.write(level, berth::describe(report_) + ": " + std::string(text));
+  try {
+    context_.log.write(level, berth::describe(report_) + ": " + std::string(text));
+  } catch (const std::bad_alloc&) {
+    context_.log.lose_line();
+  }
 }
 
 // ---- Reading ----
@@ -268,7 +286,13 @@ void Connection::count_sent(ssize_t result) {
 }
 
 ssize_t Connection::carry_on_write() {
-  const ssize_t sent = error_ != 0 ? -error_ : send_more();
+  ssize_t sent;
+  try {
+    sent = error_ != 0 ? -error_ : send_more();
+  } catch (const std::bad_alloc&) {
+    sent = -ENOMEM;
+    error_ = ENOMEM;
+  }
   if (sent == kNotYet || sent == -EINTR) return sent;
   sent < 0 ? break_off(error_) : complete_write(0);
   return sent;

@@ -97,6 +97,7 @@ class Connection : public berth_connection {
   static int end_at_once(berth_operation& operation, int error);
   [[nodiscard]] int error_of_later_ones() const;
   int take(Received received);
+  void log_failure(std::string_view why);
   ssize_t send_more();
   std::size_t gather(iovec* pieces, std::size_t room) const;
   void complete_read(int error);

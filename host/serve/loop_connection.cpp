@@ -122,20 +122,33 @@ void LoopConnection::go_on() {
 void LoopConnection::linger() {
   half_close();
   lingering_ = true;
-  if (!later_) later_ = std::make_unique<Later>(*this);
-  later_->linger_end = after(owner_.loop.now(), kLingerTime);
   drop_input();
 }
 
-// Reads and drops what the client still sends, until it has closed or can wait no longer.
 void LoopConnection::drop_input() {
+  bool goes_on = false;
+  try {
+    goes_on = may_linger_on();
+  } catch (const std::bad_alloc&) {  // then not
+  }
+  if (!goes_on) close();
+}
+
+// Reads and drops what the client still sends; false when it has closed, or can wait no longer.
+bool LoopConnection::may_linger_on() {
+  if (!later_) later_ = std::make_unique<Later>(*this);
+  if (later_->linger_end == kNever) later_->linger_end = after(owner_.loop.now(), kLingerTime);
   for (int rounds = 0; rounds < 16; ++rounds) {
     const ssize_t count = receive().result;
-    if (count == kNotYet) return later(later_->linger_end, &LoopConnection::close);
-    if (count <= 0) return close();
+    if (count == kNotYet) {
+      later(later_->linger_end, &LoopConnection::close);
+      return true;
+    }
+    if (count <= 0) return false;
   }
-  if (owner_.loop.now() >= later_->linger_end) return close();
+  if (owner_.loop.now() >= later_->linger_end) return false;
   later(owner_.loop.now(), &LoopConnection::drop_input);  // there may be more, which nobody tells
+  return true;
 }
 
 void LoopConnection::close() { owner_.over(*this); }

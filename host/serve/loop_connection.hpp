@@ -55,6 +55,7 @@ class LoopConnection final : public Connection, private Stream {
   void settle(bool moved);
   void linger();
   void drop_input();
+  [[nodiscard]] bool may_linger_on();
 
   void on_input() override;
   void on_sent(ssize_t result) override;

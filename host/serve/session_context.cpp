@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 
 #include <cstring>
+#include <new>
 
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
@@ -69,7 +70,9 @@ void log_opened(Log& log, const AcceptedConnection& connection) {
   log.info("connection {} from {}", connection.id, connection.peer.text());
 }
 
-void log_ended(Log& log, const SessionReport& report, const std::string& handler) {
+namespace {
+
+void log_end(Log& log, const SessionReport& report, const std::string& handler) {
   const double seconds = std::chrono::duration<double>(Clock::now() - report.accepted).count();
   if (report.end == SessionEnd::crashed || report.end == SessionEnd::exited ||
       report.end == SessionEnd::vanished) {
@@ -80,6 +83,16 @@ void log_ended(Log& log, const SessionReport& report, const std::string& handler
   if (!log.connections()) return;
   log.info("{} ended: {} B in, {} B out, {:.3f} s, {}", describe(report), report.bytes_in,
            report.bytes_out, seconds, reason(report));
+}
+
+}  // namespace
+
+void log_ended(Log& log, const SessionReport& report, const std::string& handler) {
+  try {
+    log_end(log, report, handler);
+  } catch (const std::bad_alloc&) {
+    log.lose_line();
+  }
 }
 
 }  // namespace berth

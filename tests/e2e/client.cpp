@@ -23,13 +23,16 @@ namespace {
 }
 
 // The descriptor, or -1 with errno.
-int connect_to(std::uint16_t port) {
+int connect_to(std::uint16_t port, int receive_buffer = 0) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval patience{kPatience.count(), 0};
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (receive_buffer > 0) {
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -43,7 +46,7 @@ int connect_to(std::uint16_t port) {
 
 }  // namespace
 
-Client::Client(std::uint16_t port) : socket_(connect_to(port)) {
+Client::Client(std::uint16_t port, int receive_buffer) : socket_(connect_to(port, receive_buffer)) {
   if (socket_ < 0) fail("cannot connect");
 }
 

@@ -11,8 +11,9 @@ namespace e2e {
 
 class Client {
  public:
-  // Connects; at the host's limit the connection then waits in the backlog.
-  explicit Client(std::uint16_t port);
+  // Connects; at the host's limit the connection then waits in the backlog. With a buffer for so
+  // many received bytes the host soon finds that this client does not read; 0: as it comes.
+  explicit Client(std::uint16_t port, int receive_buffer = 0);
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
   ~Client() { close(); }

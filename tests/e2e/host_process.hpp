@@ -19,8 +19,9 @@ namespace e2e {
 
 class HostProcess {
  public:
-  // Starts it; returns when it is ready.
-  explicit HostProcess(const Config& config);
+  // Starts it, with `environment` (NAME=VALUE) beside what this process has; returns when it is
+  // ready.
+  explicit HostProcess(const Config& config, const std::vector<std::string>& environment = {});
   HostProcess(const HostProcess&) = delete;
   HostProcess& operator=(const HostProcess&) = delete;
   ~HostProcess();
@@ -37,6 +38,8 @@ class HostProcess {
 
   // The log may and must hold a line of level error or worse with these words.
   void expect_error(const std::string& words) { expected_.push_back(words); }
+  // It may, and need not.
+  void allow_error(const std::string& words) { allowed_.push_back(words); }
 
   void send_signal(int signal) const;
   // Waits until it has ended. Its exit status, or the number of the signal that killed it, negated.
@@ -53,6 +56,7 @@ class HostProcess {
 
   TempFolder folder_;
   std::vector<std::string> expected_;
+  std::vector<std::string> allowed_;
   std::unique_ptr<LogReader> log_;
   pid_t pid_ = 0;
 };

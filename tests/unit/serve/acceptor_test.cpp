@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "serve/epoll_demultiplexer.hpp"
@@ -47,6 +49,7 @@ struct Rig {
             loop, log.log, {.max_connections = most, .blocking_sockets = blocking},
             [this] { return sessions.size(); },
             [this](AcceptedConnection connection) {
+              if (std::exchange(no_memory, false)) throw std::bad_alloc();
               sessions.push_back(std::move(connection));
               if (sessions.size() >= wanted) loop.stop();
             }) {
@@ -83,6 +86,7 @@ struct Rig {
   std::vector<Fd> clients;
   std::vector<AcceptedConnection> sessions;
   std::size_t wanted = SIZE_MAX;
+  bool no_memory = false;  // for the next
   Acceptor acceptor;
 };
 
@@ -118,6 +122,17 @@ TEST_CASE("accepted sockets are as the model wants them, and are not passed on o
       CHECK(timeout.tv_sec == 7);
     }
   }
+}
+
+TEST_CASE("a connection for which there is no memory is closed, and the next one is taken") {
+  Rig rig(100);
+  rig.no_memory = true;
+  rig.connect(2);
+  rig.turn_until(1);
+  CHECK(rig.sessions[0].id == 2);
+  CHECK(rig.log.text().find("connection 1 is closed: Cannot allocate memory") != std::string::npos);
+  char byte = 0;
+  CHECK(::recv(rig.clients[0].get(), &byte, 1, 0) == 0);
 }
 
 TEST_CASE("there are never more sessions than allowed, and never fewer while clients wait") {
