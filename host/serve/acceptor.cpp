@@ -20,6 +20,12 @@ constexpr int kSpareDescriptors = 4;
 // At most one line in so long about accepting being paused.
 constexpr Duration kQuiet = std::chrono::seconds(10);
 
+timeval timeval_of(Duration timeout) {
+  if (timeout == kUnlimited) return {};  // 0: none
+  const auto whole = std::chrono::ceil<std::chrono::microseconds>(timeout).count();
+  return {static_cast<time_t>(whole / 1'000'000), static_cast<suseconds_t>(whole % 1'000'000)};
+}
+
 }  // namespace
 
 AcceptFailure classify_accept_failure(int errno_value) {
@@ -69,17 +75,11 @@ Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::si
 
 Acceptor::~Acceptor() = default;
 
-void Acceptor::listen(std::vector<Fd> sockets, Duration client_timeout) {
-  timeval timeout{};  // 0: none
-  if (client_timeout != kUnlimited) {
-    const auto whole = std::chrono::ceil<std::chrono::microseconds>(client_timeout).count();
-    timeout.tv_sec = static_cast<time_t>(whole / 1'000'000);
-    timeout.tv_usec = static_cast<suseconds_t>(whole % 1'000'000);
-  }
+void Acceptor::listen(std::vector<Fd> sockets, Timeouts timeouts) {
+  const timeval receive = timeval_of(timeouts.receive), send = timeval_of(timeouts.send);
   for (Fd& socket : sockets) {
-    for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
-      (void)::setsockopt(socket.get(), SOL_SOCKET, option, &timeout, sizeof timeout);
-    }
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive);
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
     listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
     listeners_.back()->watch(loop_);
   }

@@ -30,15 +30,20 @@ class Acceptor {
     bool blocking_sockets;     // what accept4 makes
   };
 
+  // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
+  // system call then gives up by itself.
+  struct Timeouts {
+    Duration receive = kUnlimited;
+    Duration send = kUnlimited;
+  };
+
   // `sessions` counts those not yet over; `start` takes an accepted connection.
   Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
            std::function<void(AcceptedConnection)> start);
   ~Acceptor();
 
-  // `client_timeout` becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux:
-  // a blocking system call then gives a silent client up by itself. Throws std::system_error where
-  // a socket cannot be watched.
-  void listen(std::vector<Fd> sockets, Duration client_timeout);
+  // Throws std::system_error where a socket cannot be watched.
+  void listen(std::vector<Fd> sockets, Timeouts timeouts);
   // To be called when a session is over: there may be room again.
   void on_session_end();
   // Takes what still waits in the queues, as far as there is room, then closes the sockets.

@@ -32,11 +32,22 @@ std::string reason(const SessionReport& report) {
       return "the handler called exit()";
     case SessionEnd::vanished:
       return "its process ended without finishing it";
+    case SessionEnd::killed:
+      return "it had lasted too long (session_timeout), did not end, and was killed";
     case SessionEnd::lost:
       break;
   }
+  switch (report.limit) {
+    case SessionLimit::idle:
+      return "the client was silent for too long (idle_timeout)";
+    case SessionLimit::write:
+      return "the client took nothing of a reply for too long (write_timeout)";
+    case SessionLimit::whole:
+      return "it had lasted too long (session_timeout)";
+    case SessionLimit::none:
+      break;
+  }
   if (report.error == ECANCELED) return "cut at the end of the drain";
-  if (report.error == ETIMEDOUT) return "the client was silent for too long";
   return std::strerror(report.error);
 }
 
@@ -69,13 +80,17 @@ void log_opened(Log& log, const AcceptedConnection& connection) {
   log.info("connection {} from {}", connection.id, connection.peer.text());
 }
 
-void log_ended(Log& log, const SessionReport& report, const std::string& handler) {
+void on_session_over(const SessionContext& sessions, const SessionReport& report) {
+  Log& log = sessions.log;
   const double seconds = std::chrono::duration<double>(Clock::now() - report.accepted).count();
   if (report.end == SessionEnd::crashed || report.end == SessionEnd::exited ||
       report.end == SessionEnd::vanished) {
     // How much it has read and written died with it.
-    return log.error("handler '{}' crashed: {} ended after {:.3f} s: {}", handler, describe(report),
-                     seconds, reason(report));
+    return log.error("handler '{}' crashed: {} ended after {:.3f} s: {}", sessions.settings.handler,
+                     describe(report), seconds, reason(report));
+  }
+  if (report.end == SessionEnd::killed) {
+    return log.warn("{} ended: {:.3f} s, {}", describe(report), seconds, reason(report));
   }
   if (!log.connections()) return;
   log.info("{} ended: {} B in, {} B out, {:.3f} s, {}", describe(report), report.bytes_in,

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "serve/blocking_connection.hpp"
 #include "supervise/protocol.hpp"
 
 namespace berth {
@@ -21,6 +22,12 @@ std::vector<int> numbers_of(const std::vector<Fd>& sockets, const Fd& channel) {
   std::vector<int> numbers = {channel.get()};
   for (const Fd& socket : sockets) numbers.push_back(socket.get());
   return numbers;
+}
+
+// What the listening sockets pass on; an event loop looks at the clock itself.
+Acceptor::Timeouts timeouts_for(const ModelRow& model, const ListenerSettings& settings) {
+  if (!model.blocking_sockets) return {};
+  return {.receive = settings.idle_timeout, .send = BlockingConnection::send_timeout(settings)};
 }
 
 // This process's copies: the objects of the process it was forked from are not its to release.
@@ -55,8 +62,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       grace_(loop_->timers(), [this] { on_grace_end(); }) {
   watch_signals();
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
-  acceptor_.listen(take_over(sockets),
-                   model.blocking_sockets ? sessions_.settings.idle_timeout : kUnlimited);
+  acceptor_.listen(take_over(sockets), timeouts_for(model, sessions_.settings));
 }
 
 Worker::~Worker() = default;

@@ -12,6 +12,7 @@
 #include "plugin/handler.hpp"
 #include "plugin/load.hpp"
 #include "plugin/options.hpp"
+#include "serve/resources.hpp"
 #include "supervise/protocol.hpp"
 #include "supervise/worker.hpp"
 
@@ -38,7 +39,7 @@ void raise_descriptor_limit(const ModelRow& model, unsigned max_connections, Log
   if (limit.rlim_max < needed) {
     log.warn(
         "max_connections needs {} descriptors and the limit is {}: accepting will pause there "
-        "(ulimit -Hn)",
+        "(ulimit -Hn, or descriptors under 'resources')",
         needed, limit.rlim_max);
   }
   limit.rlim_cur = std::min(needed, limit.rlim_max);
@@ -64,6 +65,8 @@ Result<void> serve(WorkerStart& start) {
   const ModelRow& model = *find_model(start.settings.model);
   const unsigned room =
       share_of(start.settings.max_connections, start.settings.workers, start.index);
+  // What the handler does when it is created counts as well.
+  if (!model.process_per_session) limit_resources(start.settings.resources);
   raise_descriptor_limit(model, room, start.log);
   catch_crashes(start.board.crash);
   ::tzset();  // read once here, not in every session's process
