@@ -107,6 +107,7 @@ void ProcessModel::start(AcceptedConnection accepted) {
     context_.sessions.log.error("connection {} is closed: cannot start a process: {}", accepted.id,
                                 std::strerror(errno));
     free_.push_back(index);
+    context_.sessions.give_back(accepted.peer);
     return;
   }
   accepted.socket.reset();  // the session's own copy goes on; watching it may need the number

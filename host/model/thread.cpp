@@ -119,6 +119,7 @@ void ThreadModel::start(AcceptedConnection accepted) {
     }
     log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id,
               failure.code().message());
+    context_.sessions.give_back(waiting_.back().peer);
     waiting_.pop_back();
     count_end();
   }

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <system_error>
 
 namespace berth {
@@ -50,7 +51,7 @@ AcceptFailure classify_accept_failure(int errno_value) {
 class Acceptor::Listener final : public Watcher {
  public:
   Listener(Acceptor& acceptor, Fd socket) : acceptor_(acceptor), socket_(std::move(socket)) {}
-  void on_ready() override { acceptor_.accept_some(socket_.get(), kBatch); }
+  void on_ready() override { acceptor_.accept_some(socket_.get()); }
   void watch(EventLoop& loop) {
     if (watch_.start(loop.demultiplexer(), socket_.get(), *this)) return;
     throw std::system_error(errno, std::generic_category(), "cannot watch a listening socket");
@@ -85,39 +86,59 @@ void Acceptor::listen(std::vector<Fd> sockets, Timeouts timeouts) {
   }
 }
 
-void Acceptor::accept_some(int socket, int at_most) {
-  while (at_most-- > 0 && accept_one(socket)) {
+void Acceptor::accept_some(int socket) {
+  for (int left = kBatch; left > 0; --left) {
+    if (!may_accept() || !accept_one(socket)) return;
   }
 }
 
-bool Acceptor::accept_one(int socket) {
+bool Acceptor::may_accept() {
   if (sessions_() >= rules_.max_connections) {
     pause(Pause::full);
-    return false;
+  } else if (rules_.rate.next() > loop_.now()) {
+    pause(Pause::too_fast);
+  } else {
+    return true;
   }
-  sockaddr_storage peer{};
-  socklen_t length = sizeof peer;
+  return false;
+}
+
+bool Acceptor::accept_one(int socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
   const int flags = SOCK_CLOEXEC | (rules_.blocking_sockets ? 0 : SOCK_NONBLOCK);
-  Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&peer), &length, flags));
-  if (connection) {
-    AcceptedConnection accepted{.socket = std::move(connection),
-                                .peer = {reinterpret_cast<sockaddr*>(&peer), length},
-                                .id = ++accepted_,
-                                .accepted = loop_.now()};
-    log_opened(log_, accepted);
-    const int number = accepted.socket.get();
+  Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&storage), &length, flags));
+  if (!connection) return on_failure(errno);
+  const SocketAddress peer(reinterpret_cast<sockaddr*>(&storage), length);
+  if (rules_.admission != nullptr && !rules_.admission->admits(peer)) return true;
+  const int number = connection.get();
+  begin(std::move(connection), peer);
+  // The kernel gives the lowest free number: those below are all taken.
+  const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
+  if (!near_the_end) return true;
+  pause(Pause::try_later);
+  say(
+      fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
+                  "clients wait in the backlog",
+                  number, loop_.demultiplexer().end_of_range()));
+  return false;
+}
+
+void Acceptor::begin(Fd socket, const SocketAddress& peer) {
+  rules_.rate.count(loop_.now());
+  AcceptedConnection accepted{
+      .socket = std::move(socket), .peer = peer, .id = ++accepted_, .accepted = loop_.now()};
+  log_opened(log_, accepted);
+  try {
     start_(std::move(accepted));
-    // The kernel gives the lowest free number: those below are all taken.
-    const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
-    if (!near_the_end) return true;
-    pause(Pause::try_later);
-    say(
-        fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
-                    "clients wait in the backlog",
-                    number, loop_.demultiplexer().end_of_range()));
-    return false;
+  } catch (const std::bad_alloc&) {
+    log_.error("connection {} is closed: there is no memory for it", accepted_);
+    if (rules_.admission != nullptr) rules_.admission->withdraw(peer);
   }
-  const int error = errno;
+}
+
+// The answer is accept_one()'s.
+bool Acceptor::on_failure(int error) {
   switch (classify_accept_failure(error)) {
     case AcceptFailure::nothing_waits:
       return false;
@@ -137,11 +158,18 @@ bool Acceptor::accept_one(int socket) {
 void Acceptor::pause(Pause why) {
   paused_ = why;
   for (const auto& listener : listeners_) listener->set_active(false);
-  if (why == Pause::try_later) {
-    retry_.arm(after(loop_.now(), kRetry));
-  } else {
-    say(fmt::format("{} connections, as many as there may be: further clients wait in the backlog",
-                    sessions_()));
+  switch (why) {
+    case Pause::no:
+      return;
+    case Pause::full:
+      return say(fmt::format(
+          "{} connections, as many as there may be: further clients wait in the backlog",
+          sessions_()));
+    case Pause::too_fast:
+      retry_.arm(rules_.rate.next());
+      return say("connections come faster than 'rate' says: they wait in the backlog");
+    case Pause::try_later:
+      retry_.arm(after(loop_.now(), kRetry));
   }
 }
 
@@ -152,11 +180,11 @@ void Acceptor::resume() {
 }
 
 void Acceptor::on_session_end() {
-  if (paused_ != Pause::no) resume();
+  // The rate is not waiting for room.
+  if (paused_ == Pause::full || paused_ == Pause::try_later) resume();
 }
 
 void Acceptor::close() {
-  retry_.disarm();
   for (const auto& listener : listeners_) {
     // The sockets are about to be closed for good, and closing resets what is in their queues.
     while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {

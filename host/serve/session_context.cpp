@@ -6,6 +6,7 @@
 
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
+#include "serve/source_counts.hpp"
 
 namespace berth {
 
@@ -80,7 +81,12 @@ void log_opened(Log& log, const AcceptedConnection& connection) {
   log.info("connection {} from {}", connection.id, connection.peer.text());
 }
 
+void SessionContext::give_back(const SocketAddress& peer) const {
+  if (sources != nullptr) sources->give_back(peer);
+}
+
 void on_session_over(const SessionContext& sessions, const SessionReport& report) {
+  sessions.give_back(report.peer);  // before the line: whoever reads it may count on it
   Log& log = sessions.log;
   const double seconds = std::chrono::duration<double>(Clock::now() - report.accepted).count();
   if (report.end == SessionEnd::crashed || report.end == SessionEnd::exited ||

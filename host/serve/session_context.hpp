@@ -14,6 +14,7 @@
 namespace berth {
 
 class Handler;
+class SourceCounts;
 
 // A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
 // fails.
@@ -83,6 +84,10 @@ struct SessionContext {
   const Handler& handler;
   Log& log;
   StopState stop;
+  SourceCounts* sources = nullptr;  // where connections are counted by source
+
+  // The connection from there, which was let in, is over or came to nothing.
+  void give_back(const SocketAddress& peer) const;
 };
 
 // When a session that began then has lasted as long as it may; kNever without such a limit.
@@ -94,8 +99,8 @@ struct SessionContext {
 [[nodiscard]] std::string describe(const SessionReport& report);
 // The line when a connection opens.
 void log_opened(Log& log, const AcceptedConnection& connection);
-// A session is over: writes the line of its end, which also tells of handlers that crashed or
-// vanished, at level error. From any thread, once a session.
+// A session is over: gives back what it counted for and writes the line of its end, which also
+// tells of handlers that crashed or vanished, at level error. From any thread, once a session.
 void on_session_over(const SessionContext& sessions, const SessionReport& report);
 
 }  // namespace berth

@@ -24,6 +24,12 @@ std::vector<int> numbers_of(const std::vector<Fd>& sockets, const Fd& channel) {
   return numbers;
 }
 
+std::unique_ptr<Admission> make_admission(EventLoop& loop, const SessionContext& sessions,
+                                          WorkerBoard& board) {
+  if (!Admission::restricts(sessions.settings)) return nullptr;
+  return std::make_unique<Admission>(loop, sessions, board.denied);
+}
+
 // What the listening sockets pass on; an event loop looks at the clock itself.
 Acceptor::Timeouts timeouts_for(const ModelRow& model, const ListenerSettings& settings) {
   if (!model.blocking_sockets) return {};
@@ -39,7 +45,7 @@ std::vector<Fd> take_over(const std::vector<Fd>& sockets) {
 
 }  // namespace
 
-Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
+Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
                const std::vector<Fd>& sockets, Fd channel, WorkerBoard& board)
     : sessions_(sessions),
       channel_(std::move(channel)),
@@ -47,12 +53,16 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       loop_(model.make_loop()),
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
-                         .max_connections = max_connections,
+                         .max_connections = share.max_connections,
                          .worker_descriptors = numbers_of(sockets, channel_),
                          .on_session_end = [this] { on_session_end(); }})),
+      admission_(make_admission(*loop_, sessions_, board_)),
       acceptor_(
           *loop_, sessions_.log,
-          {.max_connections = max_connections, .blocking_sockets = model.blocking_sockets},
+          {.max_connections = share.max_connections,
+           .blocking_sockets = model.blocking_sockets,
+           .rate = share.rate,
+           .admission = admission_.get()},
           [this] { return model_->sessions(); },
           [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),

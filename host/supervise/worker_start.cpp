@@ -4,15 +4,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <optional>
 
 #include "model/model.hpp"
 #include "plugin/handler.hpp"
 #include "plugin/load.hpp"
 #include "plugin/options.hpp"
 #include "serve/resources.hpp"
+#include "serve/source_counts.hpp"
 #include "supervise/protocol.hpp"
 #include "supervise/worker.hpp"
 
@@ -72,9 +75,19 @@ Result<void> serve(WorkerStart& start) {
   ::tzset();  // read once here, not in every session's process
   auto handler = make_handler(start);
   if (!handler) return handler.error();
-  SessionContext sessions{
-      .settings = start.settings, .handler = *handler, .log = start.log, .stop = {}};
-  Worker worker(model, sessions, room, start.sockets, std::move(start.channel), start.board);
+  std::optional<SourceCounts> sources;
+  if (start.sources != nullptr) {
+    sources.emplace(*start.sources, start.index, start.settings.max_connections_per_source);
+  }
+  SessionContext sessions{.settings = start.settings,
+                          .handler = *handler,
+                          .log = start.log,
+                          .stop = {},
+                          .sources = sources ? &*sources : nullptr};
+  const Worker::Share share = {
+      .max_connections = room,
+      .rate = share_of(start.settings.rate, start.settings.workers, start.index)};
+  Worker worker(model, sessions, share, start.sockets, std::move(start.channel), start.board);
   worker.run();
   return {};
 }
@@ -83,6 +96,14 @@ Result<void> serve(WorkerStart& start) {
 
 unsigned share_of(unsigned total, unsigned workers, unsigned index) {
   return total / workers + (index < total % workers ? 1 : 0);
+}
+
+RateGate share_of(const RateLimit& rate, unsigned workers, unsigned index) {
+  if (rate.connections == 0) return {};
+  // Rounded up, so that together they never take more than the whole.
+  const auto one = static_cast<Duration::rep>(rate.connections);
+  const Duration interval((rate.in.count() * workers + one - 1) / one);
+  return {interval, std::max(1u, share_of(rate.burst, workers, index))};
 }
 
 void run_worker(WorkerStart start) {
