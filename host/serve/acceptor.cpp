@@ -8,6 +8,8 @@
 #include <new>
 #include <system_error>
 
+#include "net/socket.hpp"
+
 namespace berth {
 
 namespace {
@@ -20,6 +22,8 @@ constexpr Duration kRetry = std::chrono::milliseconds(100);
 constexpr int kSpareDescriptors = 4;
 // At most one line in so long about accepting being paused.
 constexpr Duration kQuiet = std::chrono::seconds(10);
+// The longest queue there can be, for sockets whose kernel does not tell.
+constexpr unsigned kLongestQueue = 65'535;
 
 timeval timeval_of(Duration timeout) {
   if (timeout == kUnlimited) return {};  // 0: none
@@ -186,8 +190,11 @@ void Acceptor::on_session_end() {
 
 void Acceptor::close() {
   for (const auto& listener : listeners_) {
-    // The sockets are about to be closed for good, and closing resets what is in their queues.
-    while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {
+    // The sockets are about to be closed for good, and closing resets what is in their queues. Of
+    // those who come meanwhile no end need be in sight.
+    const int socket = listener->socket();
+    for (unsigned left = queue_length(socket).value_or(kLongestQueue); left > 0; --left) {
+      if (sessions_() >= rules_.max_connections || !accept_one(socket)) break;
     }
   }
   retry_.disarm();

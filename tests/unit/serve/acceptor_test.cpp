@@ -187,6 +187,14 @@ TEST_CASE("close takes no more than there is room for") {
   CHECK(rig.sessions.size() == 3);
 }
 
+TEST_CASE("close takes no more than waited when it began, however many come meanwhile") {
+  Rig rig(1000);
+  rig.on_start = [&] { rig.connect(1); };
+  rig.connect(5);
+  rig.acceptor.close();
+  CHECK(rig.sessions.size() == 5);
+}
+
 TEST_CASE("a connection that is denied is closed at once and is none of the worker's") {
   Rig rig(1);
   rig.settings.deny = {parse_network("127.0.0.0/8").value()};
