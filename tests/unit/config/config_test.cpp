@@ -97,11 +97,11 @@ std::vector<ListenerSettings> with(const std::string& defaults, const std::strin
 }
 
 TEST_CASE("limits are what is written, in short or in full") {
-  const auto& b = with("",
-                       ", max_connections_per_source: 10, rate: 600/m, allow: 10.0.0.0/8, "
-                       "deny: [10.1.0.0/16, 'fd00::/8', 192.0.2.1], write_timeout: 20s, "
-                       "session_timeout: 1h, resources: {memory: 64MiB, cpu_time: 1m30s, "
-                       "descriptors: 100}")[1];
+  const auto b = with("",
+                      ", max_connections_per_source: 10, rate: 600/m, allow: 10.0.0.0/8, "
+                      "deny: [10.1.0.0/16, 'fd00::/8', 192.0.2.1], write_timeout: 20s, "
+                      "session_timeout: 1h, resources: {memory: 64MiB, cpu_time: 1m30s, "
+                      "descriptors: 100}")[1];
   CHECK(b.max_connections_per_source == SourceLimit{10, 32, 64});
   CHECK(b.rate == RateLimit{600, 1min, 1});
   REQUIRE(b.allow.size() == 1);
@@ -112,10 +112,10 @@ TEST_CASE("limits are what is written, in short or in full") {
   CHECK(b.write_timeout == 20s);
   CHECK(b.session_timeout == 1h);
   CHECK(b.resources == ResourceLimits{64u << 20, 90s, 100});
-  const auto& full = with("",
-                          ", max_connections_per_source: {connections: 3, ipv4_prefix: 24, "
-                          "ipv6_prefix: 48}, rate: {connections: 5/h, burst: 20}, "
-                          "resources: {memory: 16MiB}")[1];
+  const auto full = with("",
+                         ", max_connections_per_source: {connections: 3, ipv4_prefix: 24, "
+                         "ipv6_prefix: 48}, rate: {connections: 5/h, burst: 20}, "
+                         "resources: {memory: 16MiB}")[1];
   CHECK(full.max_connections_per_source == SourceLimit{3, 24, 48});
   CHECK(full.rate == RateLimit{5, 1h, 20});
   CHECK(full.resources == ResourceLimits{16u << 20, 0s, 0});

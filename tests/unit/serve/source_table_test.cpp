@@ -68,7 +68,7 @@ TEST_CASE("a table as full as it can be agrees with a plain count of what came a
   for (int step = 0; step < 100'000; ++step) {
     const bool comes = open.size() < kMost && (open.empty() || random() % 2 == 0);
     if (comes) {
-      const unsigned which = random() % kSources;
+      const auto which = static_cast<unsigned>(random() % kSources);
       REQUIRE(table.add(0, source(which), kLimit) == (counts[which] < kLimit));
       if (counts[which] == kLimit) continue;
       ++counts[which];
