@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "config/limits_reader.hpp"
 #include "config/names.hpp"
 #include "config/value_reader.hpp"
 #include "model/model.hpp"
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::uint32_t kMostWorkers = 1024;
 constexpr std::uint32_t kLongestBacklog = 65'535;
-constexpr std::uint32_t kMostConnections = 1'000'000;
 
 const KnownKeys& keys_of_listener() {
   static const KnownKeys known = {
@@ -58,9 +58,24 @@ std::string label_of(const YamlNode& entry, const ListenerSettings& settings) {
 }  // namespace
 
 const std::vector<std::string>& listener_keys() {
-  static const std::vector<std::string> keys = {
-      "name",    "listen",          "model",        "handler",       "options",          "workers",
-      "backlog", "max_connections", "idle_timeout", "drain_timeout", "heartbeat_timeout"};
+  static const std::vector<std::string> keys = {"name",
+                                                "listen",
+                                                "model",
+                                                "handler",
+                                                "options",
+                                                "workers",
+                                                "backlog",
+                                                "max_connections",
+                                                "max_connections_per_source",
+                                                "rate",
+                                                "allow",
+                                                "deny",
+                                                "idle_timeout",
+                                                "write_timeout",
+                                                "session_timeout",
+                                                "drain_timeout",
+                                                "heartbeat_timeout",
+                                                "resources"};
   return keys;
 }
 
@@ -115,6 +130,7 @@ void ListenerReader::read_shared_keys(const MapReader& keys, Draft& draft) {
     }
   }
   read_numbers(keys, draft);
+  if (!read_limits(keys, settings, problems_)) draft.doubtful = true;
   read_timeouts(keys, settings);
   if (keys.is_unclear()) draft.doubtful = true;
 }
@@ -147,6 +163,8 @@ void ListenerReader::read_timeouts(const MapReader& keys, ListenerSettings& sett
     if (const auto given = read_duration(*node, key, rule, problems_)) duration = *given;
   };
   read("idle_timeout", {.least = Duration(1), .may_be_off = true}, settings.idle_timeout);
+  read("write_timeout", {.least = Duration(1), .may_be_off = true}, settings.write_timeout);
+  read("session_timeout", {.least = Duration(1), .may_be_off = true}, settings.session_timeout);
   read("drain_timeout", {}, settings.drain_timeout);
   read("heartbeat_timeout", {.least = std::chrono::seconds(1)}, settings.heartbeat_timeout);
 }
@@ -268,6 +286,13 @@ void ListenerReader::check_together(const YamlNode& entry, const ListenerSetting
                         "), so that some workers could serve nobody",
                     listener);
     return;
+  }
+  if (settings.rate.burst > 1 && settings.rate.burst < settings.workers) {
+    complaints_.add(settings.where.rate,
+                    "the burst of 'rate' (" + std::to_string(settings.rate.burst) +
+                        ") is less than workers (" + std::to_string(settings.workers) +
+                        "), each of which needs 1; leave it out, or raise it",
+                    listener);
   }
   const ModelRow* row = find_model(settings.model);
   if (row == nullptr || row->objection == nullptr) return;

@@ -2,6 +2,7 @@
 // next, since making a thread costs more than waking one.
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -24,6 +25,8 @@ namespace berth {
 namespace {
 
 constexpr auto kIdleThreadWaits = std::chrono::seconds(10);
+// When to look again for sessions that were on their way to a thread.
+constexpr Duration kSoon = std::chrono::milliseconds(10);
 
 class ThreadModel final : public Model {
  public:
@@ -40,10 +43,13 @@ class ThreadModel final : public Model {
   void run_thread();
   void serve(AcceptedConnection accepted, BufferPool& buffers);
   void count_end();
+  void end_old();
+  [[nodiscard]] TimePoint interrupt_old(TimePoint now);
 
   ModelContext context_;
   Fd ended_;  // an eventfd: the main thread has to look at sessions()
   CallWatcher on_ended_;
+  CallTimer end_of_oldest_;  // for session_timeout
   std::atomic<std::size_t> sessions_{0};
 
   std::mutex mutex_;  // guards what follows
@@ -82,7 +88,8 @@ ThreadModel::ThreadModel(ModelContext context)
         eventfd_t count;
         (void)::eventfd_read(ended_.get(), &count);
         context_.on_session_end();
-      }) {
+      }),
+      end_of_oldest_(context_.loop.timers(), [this] { end_old(); }) {
   if (!ended_ || !context_.sessions.stop.make_events()) {
     throw std::system_error(errno, std::generic_category(), "eventfd");
   }
@@ -98,6 +105,8 @@ ThreadModel::~ThreadModel() {
 }
 
 void ThreadModel::start(AcceptedConnection accepted) {
+  const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
+  if (end < end_of_oldest_.due()) end_of_oldest_.arm(end);
   const std::scoped_lock lock(mutex_);
   waiting_.push_back(std::move(accepted));
   ++sessions_;
@@ -109,6 +118,7 @@ void ThreadModel::start(AcceptedConnection accepted) {
     return log.warn("connection {} waits: cannot start a thread: {}", waiting_.back().id, failure);
   }
   log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id, failure);
+  context_.sessions.give_back(waiting_.back().peer);
   waiting_.pop_back();
   count_end();
 }
@@ -149,18 +159,22 @@ void ThreadModel::run_thread() {
 void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
   SessionContext& sessions = context_.sessions;
   const std::uint64_t id = accepted.id;
+  const SocketAddress peer = accepted.peer;
   SessionReport report;
   try {
     TimerQueue timers;
     BlockingConnection connection(sessions, std::move(accepted), timers, buffers);
     const Registration registration(*this, connection);
+    const TimePoint end = end_of_session(sessions.settings, connection.report().accepted);
+    if (end != kNever && end <= Clock::now()) connection.interrupt();  // no thread was free so long
     connection.serve();
     report = connection.report();
   } catch (const std::bad_alloc&) {
     sessions.log.error("connection {} is closed: {}", id, std::strerror(ENOMEM));
+    sessions.give_back(peer);
     return count_end();
   }
-  log_ended(sessions.log, report, sessions.settings.handler);
+  on_session_over(sessions, report);
   count_end();
 }
 
@@ -169,6 +183,32 @@ void ThreadModel::count_end() {
   const std::size_t before = sessions_.fetch_sub(1);
   if (before < context_.max_connections && !context_.sessions.stop.draining()) return;
   (void)::eventfd_write(ended_.get(), 1);
+}
+
+void ThreadModel::end_old() { end_of_oldest_.arm(interrupt_old(context_.loop.now())); }
+
+// Interrupts the sessions whose time is over. When the next one's will be; kNever if none is seen.
+TimePoint ThreadModel::interrupt_old(TimePoint now) {
+  const ListenerSettings& settings = context_.sessions.settings;
+  const std::scoped_lock lock(mutex_);
+  TimePoint next = kNever;
+  for (BlockingConnection* connection : serving_) {
+    if (connection->interrupted()) continue;
+    const TimePoint end = end_of_session(settings, connection->report().accepted);
+    if (end <= now) {
+      connection->interrupt();
+    } else {
+      next = std::min(next, end);
+    }
+  }
+  // Those that wait for a thread look at the clock themselves when they get one, in serve().
+  for (const AcceptedConnection& connection : waiting_) {
+    const TimePoint end = end_of_session(settings, connection.accepted);
+    if (end > now) next = std::min(next, end);
+  }
+  // One that is neither here nor there is just being taken to its thread.
+  const bool all_seen = serving_.size() + waiting_.size() >= sessions_;
+  return all_seen ? next : std::min(next, after(now, kSoon));
 }
 
 void ThreadModel::cancel_sessions() {
@@ -187,6 +227,7 @@ const ModelRow kThreadModel = {
     .costs = "some KiB of memory a connection, and a thread of the kernel's",
     .choose = "long or CPU-bound work that shares state; some thousand connections",
     .blocking_sockets = true,
+    .process_per_session = false,
     .descriptors_per_connection = 1,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {

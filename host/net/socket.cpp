@@ -100,6 +100,14 @@ SocketAddress local_address(int socket) {
   return {any, length};
 }
 
+std::optional<unsigned> queue_length(int socket) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
+  if (info.tcpi_state != TCP_LISTEN) return std::nullopt;
+  return info.tcpi_unacked;  // of a socket that listens: its queue (tcp_get_info in net/ipv4/tcp.c)
+}
+
 int longest_backlog() {
   int longest = 0;
   std::ifstream("/proc/sys/net/core/somaxconn") >> longest;

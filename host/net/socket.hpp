@@ -1,6 +1,7 @@
 // Sockets made the way this host needs them. All are close-on-exec.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -22,6 +23,10 @@ namespace berth {
 
 // Where a bound socket really listens (port 0 replaced by the port it got).
 [[nodiscard]] SocketAddress local_address(int socket);
+
+// How many connections wait in the queue of a listening TCP socket; nothing where the kernel does
+// not tell.
+[[nodiscard]] std::optional<unsigned> queue_length(int socket);
 
 // The kernel's upper bound for a backlog (net.core.somaxconn); it cuts longer ones silently.
 [[nodiscard]] int longest_backlog();

@@ -146,7 +146,7 @@ int Connection::background(berth_operation& operation) {
   }
   // As for a sleep: a client that has gone ends no call. Where calls are made at once no system
   // call of the host's may have come by to see that the session is cancelled.
-  if (context_.stop.cancelled()) error_ = ECANCELED;
+  if (cancelled()) error_ = ECANCELED;
   if (error_ == ECANCELED) return end_at_once(operation, error_);
   if (calls_ == std::numeric_limits<decltype(calls_)>::max()) return end_at_once(operation, ENOMEM);
   operation.error = 0;
@@ -164,6 +164,9 @@ int Connection::background(berth_operation& operation) {
 void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
   report_.error = error_;
+  if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
+    report_.limit = SessionLimit::whole;
+  }
   if (outcome == BERTH_FAILED) {
     report_.end = SessionEnd::failed;
     log_failure(text.empty() ? "no reason given" : text);
@@ -203,7 +206,7 @@ int Connection::take(Received received) {
     report_.bytes_in += static_cast<std::uint64_t>(received.result);
     lent_ = std::move(received.bytes);
     read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
-  } else if (received.result == 0 && !context_.stop.cancelled()) {
+  } else if (received.result == 0 && !cancelled()) {
     at_end_ = true;
     read_->flags |= BERTH_END;
   } else {  // the end of the stream may be the host's doing, when it has shut the socket down
@@ -278,7 +281,7 @@ ssize_t Connection::send_more() {
 
 void Connection::count_sent(ssize_t result) {
   if (result < 0) {
-    error_ = context_.stop.cancelled() ? ECANCELED : static_cast<int>(-result);
+    error_ = cancelled() ? ECANCELED : static_cast<int>(-result);
     return;
   }
   written_ += static_cast<std::size_t>(result);
@@ -336,8 +339,9 @@ void Connection::complete_call(berth_operation& operation) {
   operation.complete(&operation);
 }
 
-void Connection::break_off(int error) {
+void Connection::break_off(int error, SessionLimit limit) {
   error_ = error;
+  report_.limit = limit;
   if (reading()) complete_read(error);
   if (writing()) {
     cancel_send();

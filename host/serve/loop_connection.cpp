@@ -42,6 +42,7 @@ void LoopConnection::run(Work work, bool counts_as_move) {
   set_current_session(&report());
   work();
   set_current_session(nullptr);
+  if (owner_.limits_writes && writing()) owner_.write_waits();
   // A timer beside a read does not make the client any less silent.
   settle(counts_as_move || !waited || report().bytes_in + report().bytes_out != bytes);
 }
@@ -82,9 +83,10 @@ void LoopConnection::begin_drain() {
   if (read_ends_on_drain()) run([this] { end_read_on_drain(); });
 }
 
-void LoopConnection::end(int error) {
+void LoopConnection::end(int error, SessionLimit limit) {
   if (finished()) return close();
-  run([&] { break_off(error); }, true);  // or a handler that lives on would be ended again at once
+  run([&] { break_off(error, limit); },
+      true);  // or a handler that lives on would be ended again at once
 }
 
 void LoopConnection::on_operation_timer(berth_operation& operation) {

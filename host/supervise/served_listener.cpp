@@ -6,17 +6,30 @@
 
 namespace berth {
 
+namespace {
+
+// Nothing for a listener that does not limit its sources.
+std::unique_ptr<SourceTable> make_source_table(const ListenerSettings& settings) {
+  if (settings.max_connections_per_source.connections == 0) return nullptr;
+  const std::uint32_t largest_share =
+      (settings.max_connections + settings.workers - 1) / settings.workers;
+  return std::make_unique<SourceTable>(settings.workers, largest_share);
+}
+
+}  // namespace
+
 ServedListener::ServedListener(const ListenerSettings& settings, std::filesystem::path handler,
                                ListeningSockets sockets, unsigned generation, EventLoop& loop,
                                Log& log, std::function<void()> on_change)
     : settings_(settings),
       handler_(std::move(handler)),
       sockets_(std::move(sockets)),
+      sources_(make_source_table(settings)),
       log_(log),
       on_change_(std::move(on_change)) {
   for (unsigned index = 0; index < settings_.workers; ++index) {
-    const WorkerProcess::Identity identity = {settings_, handler_, sockets_[index], index,
-                                              generation};
+    const WorkerProcess::Identity identity = {settings_, handler_,   sockets_[index],
+                                              index,     generation, sources_.get()};
     workers_.push_back(std::make_unique<WorkerProcess>(identity, loop, log,
                                                        [this, index] { on_worker_change(index); }));
   }

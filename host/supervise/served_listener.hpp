@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "serve/source_table.hpp"
 #include "supervise/listening.hpp"
 #include "supervise/worker_process.hpp"
 
@@ -46,6 +47,7 @@ class ServedListener {
   const ListenerSettings& settings_;
   const std::filesystem::path handler_;
   ListeningSockets sockets_;
+  std::unique_ptr<SourceTable> sources_;  // with max_connections_per_source
   Log& log_;
   std::function<void()> on_change_;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;

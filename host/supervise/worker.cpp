@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "serve/blocking_connection.hpp"
 #include "supervise/protocol.hpp"
 
 namespace berth {
@@ -23,6 +24,18 @@ std::vector<int> numbers_of(const std::vector<Fd>& sockets, const Fd& channel) {
   return numbers;
 }
 
+std::unique_ptr<Admission> make_admission(EventLoop& loop, const SessionContext& sessions,
+                                          WorkerBoard& board) {
+  if (!Admission::restricts(sessions.settings)) return nullptr;
+  return std::make_unique<Admission>(loop, sessions, board.denied);
+}
+
+// What the listening sockets pass on; an event loop looks at the clock itself.
+Acceptor::Timeouts timeouts_for(const ModelRow& model, const ListenerSettings& settings) {
+  if (!model.blocking_sockets) return {};
+  return {.receive = settings.idle_timeout, .send = BlockingConnection::send_timeout(settings)};
+}
+
 // This process's copies: the objects of the process it was forked from are not its to release.
 std::vector<Fd> take_over(const std::vector<Fd>& sockets) {
   std::vector<Fd> own;
@@ -32,7 +45,7 @@ std::vector<Fd> take_over(const std::vector<Fd>& sockets) {
 
 }  // namespace
 
-Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
+Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
                const std::vector<Fd>& sockets, Fd channel, WorkerBoard& board)
     : sessions_(sessions),
       channel_(std::move(channel)),
@@ -40,12 +53,16 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       loop_(model.make_loop()),
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
-                         .max_connections = max_connections,
+                         .max_connections = share.max_connections,
                          .worker_descriptors = numbers_of(sockets, channel_),
                          .on_session_end = [this] { on_session_end(); }})),
+      admission_(make_admission(*loop_, sessions_, board_)),
       acceptor_(
           *loop_, sessions_.log,
-          {.max_connections = max_connections, .blocking_sockets = model.blocking_sockets},
+          {.max_connections = share.max_connections,
+           .blocking_sockets = model.blocking_sockets,
+           .rate = share.rate,
+           .admission = admission_.get()},
           [this] { return model_->sessions(); },
           [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),
@@ -55,8 +72,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       grace_(loop_->timers(), [this] { on_grace_end(); }) {
   watch_signals();
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
-  acceptor_.listen(take_over(sockets),
-                   model.blocking_sockets ? sessions_.settings.idle_timeout : kUnlimited);
+  acceptor_.listen(take_over(sockets), timeouts_for(model, sessions_.settings));
 }
 
 Worker::~Worker() = default;

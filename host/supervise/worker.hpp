@@ -16,10 +16,16 @@ namespace berth {
 
 class Worker {
  public:
+  // What it has of the listener's limits.
+  struct Share {
+    unsigned max_connections;
+    RateGate rate;
+  };
+
   // `sockets` are this process's copies of the listening sockets; the worker takes them over.
   // It keeps its counters on `board`. Throws std::system_error where the kernel refuses what it
   // needs.
-  Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
+  Worker(const ModelRow& model, SessionContext& sessions, Share share,
          const std::vector<Fd>& sockets, Fd channel, WorkerBoard& board);
   ~Worker();
 
@@ -45,6 +51,7 @@ class Worker {
   Fd signals_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Model> model_;
+  std::unique_ptr<Admission> admission_;  // where the listener restricts who is let in
   Acceptor acceptor_;
   CallWatcher channel_watcher_;
   CallWatcher signal_watcher_;

@@ -10,6 +10,7 @@
 
 #include "base/log.hpp"
 #include "serve/event_loop.hpp"
+#include "serve/source_table.hpp"
 #include "supervise/listening.hpp"
 #include "supervise/protocol.hpp"
 #include "supervise/restart_policy.hpp"
@@ -28,6 +29,7 @@ class WorkerProcess {
     const WorkerSockets& sockets;
     unsigned index;
     unsigned generation;
+    SourceTable* sources = nullptr;  // of the listener, if it limits its sources
   };
 
   WorkerProcess(Identity identity, EventLoop& loop, Log& log, std::function<void()> on_change);

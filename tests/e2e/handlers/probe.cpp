@@ -88,6 +88,7 @@ class OpenFiles {
       files_.push_back(file);
     }
   }
+  [[nodiscard]] std::size_t count() const { return files_.size(); }
   ~OpenFiles() {
     for (const int file : files_) ::close(file);
   }
@@ -260,6 +261,17 @@ struct Probe {
     } else if (command.name == "block") {
       co_await connection.write("blocking\n");
       std::this_thread::sleep_for(duration);
+    } else if (command.name == "spin") {
+      co_await connection.write("spinning\n");
+      for (volatile bool never = false; !never;) {
+      }
+    } else if (command.name == "allocate") {  // so many MiB, and write to them
+      const std::string memory(command.number << 20, 'x');
+      co_await connection.write(memory.substr(0, 1), "\n");
+    } else if (command.name == "files") {
+      OpenFiles files;
+      files.open(command.number);
+      co_await connection.write(std::to_string(files.count()), "\n");
     } else if (command.name == "double") {
       const std::size_t twice =
           co_await connection.in_background([&] { return 2 * command.number; });
