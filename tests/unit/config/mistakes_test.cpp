@@ -38,9 +38,9 @@ const std::string kRest =
 
 const std::string kListenerKeys =
     "name, listen, model, handler, options, workers, backlog, max_connections, idle_timeout, "
-    "drain_timeout, heartbeat_timeout";
+    "drain_timeout, heartbeat_timeout, user, group";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
-const std::string kTopKeys = "plugins, log, defaults, drain_timeout, listeners";
+const std::string kTopKeys = "plugins, user, group, log, defaults, drain_timeout, listeners";
 
 std::string model_names() {
   std::vector<std::string> names;
