@@ -25,7 +25,8 @@ struct WorkerStart {
 // Its part of the listener's max_connections: the parts of all workers add up to the whole.
 [[nodiscard]] unsigned share_of(unsigned total, unsigned workers, unsigned index);
 
-// Serves until told to stop; ends the process.
+// Closes what is not its own, drops its privileges, loads the handler, and serves until told to
+// stop; ends the process. Whatever of that fails ends it with the reason told (FromWorker).
 [[noreturn]] void run_worker(WorkerStart start);
 
 }  // namespace berth
