@@ -14,8 +14,6 @@
 #include <system_error>
 #include <utility>
 
-#include "base/fd.hpp"
-
 namespace berth {
 namespace {
 
@@ -125,8 +123,10 @@ Result<Target> open_file(const std::string& file) {
   return target;
 }
 
+constexpr std::string_view kStandardError = "-";
+
 Result<Target> open_target(const std::string& file) {
-  if (file == "-") return standard_error();
+  if (file == kStandardError) return standard_error();
   return open_file(file);
 }
 
@@ -244,12 +244,20 @@ Result<void> Log::open(const LogSettings& settings) {
 }
 
 void Log::reopen() {
+  if (settings_.file == kStandardError) return;
   Result<Target> target = open_target(settings_.file);
   if (target) {
     lines_->use(std::move(*target));
   } else {
     warn("{}; the log goes on in the old file", target.error().message);
   }
+}
+
+void Log::go_on_in(Fd file) {
+  if (settings_.file == kStandardError || !file) return;
+  Target target;
+  target.own = std::move(file);
+  lines_->use(std::move(target));
 }
 
 // In JSON the name stands within quotes, where a quote of its own would end it.

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/escape.hpp"
+#include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace berth {
@@ -37,8 +38,11 @@ class Log {
 
   // The error names the file; the log then goes on as it was.
   [[nodiscard]] Result<void> open(const LogSettings& settings);
-  // Opens the file anew (after a rotation); on failure goes on with the old one and says so.
+  // Opens the file anew (after a rotation); on failure goes on with the old one and says so. There
+  // is nothing to open where the log is standard error.
   void reopen();
+  // For a process that may not open the file itself: goes on in what another has opened.
+  void go_on_in(Fd file);
 
   // What the lines from here on say they come from: a listener's name, or "berth".
   void set_source(std::string source);

@@ -19,10 +19,11 @@ enum ExitStatus { kExitFine = 0, kExitFailed = 1, kExitUsage = 64, kExitConfig =
 struct CheckedConfig {
   HostSettings settings;
   std::vector<std::filesystem::path> handlers;  // their files, in the listeners' order
+  std::vector<std::string> warnings;            // FILE:LINE:COLUMN: what might go wrong
 };
 
-// Loads and checks a config, plugins included. Tells every mistake on standard error and returns
-// nothing if there is one.
+// Loads and checks a config, users and plugins included. Tells every mistake on standard error and
+// returns nothing if there is one.
 [[nodiscard]] std::optional<CheckedConfig> checked_config(const std::filesystem::path& file);
 
 }  // namespace berth

@@ -18,12 +18,13 @@ namespace {
 namespace fs = std::filesystem;
 
 KnownKeys keys_of_top() {
-  KnownKeys known = {"the top level", {"plugins", "log", "defaults", "drain_timeout", "listeners"}};
+  KnownKeys known = {"the top level",
+                     {"plugins", "user", "group", "log", "defaults", "drain_timeout", "listeners"}};
   for (const std::string& key : listener_keys()) {
     known.elsewhere[key] = "'" + key + "' is a key of a listener; put it under 'listeners:'" +
                            (key == "name" || key == "listen" ? "" : " or 'defaults:'");
   }
-  known.elsewhere.erase("drain_timeout");
+  for (const std::string& key : known.names) known.elsewhere.erase(key);
   return known;
 }
 
@@ -120,9 +121,12 @@ void read_entries(const YamlNode& node, ListenerReader& reader, Diagnostics& pro
   }
 }
 
-std::vector<ListenerSettings> read_listeners(const YamlNode& root, const MapReader& top,
-                                             Diagnostics& problems) {
+void read_listeners(const YamlNode& root, const MapReader& top, HostSettings& settings,
+                    Diagnostics& problems) {
   ListenerReader reader(problems);
+  reader.read_account(top);
+  settings.user = reader.defaults().user;
+  settings.group = reader.defaults().group;
   if (const YamlNode* node = top.find("drain_timeout")) reader.read_drain_timeout(*node);
   if (const YamlNode* node = top.find("defaults")) reader.read_defaults(*node);
   for (const char* key : {"model", "handler"}) {
@@ -134,7 +138,7 @@ std::vector<ListenerSettings> read_listeners(const YamlNode& root, const MapRead
   } else if (!top.attempted("listeners")) {
     problems.add(root.where, "'listeners:' is missing; it lists what to serve");
   }
-  return reader.finish();
+  settings.listeners = reader.finish();
 }
 
 HostSettings settings_of(const std::string& text, const fs::path& file, Diagnostics& problems) {
@@ -152,7 +156,7 @@ HostSettings settings_of(const std::string& text, const fs::path& file, Diagnost
     settings.plugin_folders = {folder / "plugins", BERTH_PLUGIN_FOLDER};
   }
   if (const YamlNode* node = top.find("log")) settings.log = read_log(*node, folder, problems);
-  settings.listeners = read_listeners(*root, top, problems);
+  read_listeners(*root, top, settings, problems);
   return settings;
 }
 

@@ -75,6 +75,8 @@ const std::vector<std::string>& listener_keys() {
                                                 "session_timeout",
                                                 "drain_timeout",
                                                 "heartbeat_timeout",
+                                                "user",
+                                                "group",
                                                 "resources"};
   return keys;
 }
@@ -84,6 +86,8 @@ void ListenerReader::read_drain_timeout(const YamlNode& node) {
     defaults_.settings.drain_timeout = *timeout;
   }
 }
+
+void ListenerReader::read_account(const MapReader& top) { read_account(top, defaults_.settings); }
 
 void ListenerReader::read_defaults(const YamlNode& node) {
   const MapReader keys(node, keys_of_defaults(), problems_);
@@ -132,6 +136,7 @@ void ListenerReader::read_shared_keys(const MapReader& keys, Draft& draft) {
   read_numbers(keys, draft);
   if (!read_limits(keys, settings, problems_)) draft.doubtful = true;
   read_timeouts(keys, settings);
+  read_account(keys, settings);
   if (keys.is_unclear()) draft.doubtful = true;
 }
 
@@ -167,6 +172,22 @@ void ListenerReader::read_timeouts(const MapReader& keys, ListenerSettings& sett
   read("session_timeout", {.least = Duration(1), .may_be_off = true}, settings.session_timeout);
   read("drain_timeout", {}, settings.drain_timeout);
   read("heartbeat_timeout", {.least = std::chrono::seconds(1)}, settings.heartbeat_timeout);
+}
+
+// Who names a user means that user's group, and not the one that was said above for another.
+void ListenerReader::read_account(const MapReader& keys, ListenerSettings& settings) {
+  if (const YamlNode* node = keys.find("user")) {
+    settings.user =
+        read_text(*node, "user", "the name or number of a user", problems_).value_or("");
+    settings.where.user = node->where;
+    settings.group.clear();
+    settings.where.group = {};
+  }
+  if (const YamlNode* node = keys.find("group")) {
+    settings.group =
+        read_text(*node, "group", "the name or number of a group", problems_).value_or("");
+    settings.where.group = node->where;
+  }
 }
 
 void ListenerReader::read_name(const YamlNode& node, ListenerSettings& settings) {

@@ -21,6 +21,10 @@ namespace berth {
 [[nodiscard]] Result<std::vector<Fd>> listen_together(const SocketAddress& address, int backlog,
                                                       unsigned count);
 
+// `count` of them as above, the first being one that is bound already, by a service manager say.
+// All but it take a host that runs as the user who made it.
+[[nodiscard]] Result<std::vector<Fd>> listen_beside(Fd bound, int backlog, unsigned count);
+
 // Where a bound socket really listens (port 0 replaced by the port it got).
 [[nodiscard]] SocketAddress local_address(int socket);
 

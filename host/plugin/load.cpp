@@ -15,9 +15,10 @@
 #include <string>
 #include <string_view>
 
-#include "base/fd.hpp"
+#include "base/privileges.hpp"
 #include "base/source.hpp"
 #include "plugin/options.hpp"
+#include "plugin/safe_path.hpp"
 
 namespace berth {
 
@@ -67,11 +68,8 @@ std::string abi_version(std::uint32_t abi_major, std::uint32_t abi_minor) {
   return std::to_string(abi_major) + "." + std::to_string(abi_minor);
 }
 
-}  // namespace
-
-Result<void> vet_file(const fs::path& file) {
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return system_error("cannot open " + file.string(), errno);
+// What the file looks like, without running anything of it.
+Result<void> vet_content(const Fd& fd, const fs::path& file) {
   struct stat status {};
   if (::fstat(fd.get(), &status) < 0) return system_error("cannot look at " + file.string(), errno);
   if (!S_ISREG(status.st_mode)) return Error{file.string() + " is not a regular file"};
@@ -92,6 +90,50 @@ Result<void> vet_file(const fs::path& file) {
     return Error{file.string() + " is cut short or damaged (build or copy it again)"};
   }
   return {};
+}
+
+Result<Fd> open_vetted(const fs::path& file) {
+  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return system_error("cannot open " + file.string(), errno);
+  if (auto vetted = vet_content(fd, file); !vetted) return vetted.error();
+  return fd;
+}
+
+// The name by which this process opens the file. Its own, where that can be; a plugin then finds
+// what lies beside it ($ORIGIN), and debuggers find the plugin. In a folder that is closed to this
+// user (/root, say) the open descriptor leads to it.
+fs::path name_to_load(const fs::path& file, const Fd& opened) {
+  fs::path path = fs::absolute(file);
+  if (::eaccess(path.c_str(), R_OK) == 0) return path;
+  return "/proc/self/fd/" + std::to_string(opened.get());
+}
+
+Error cannot_load(const fs::path& file, const fs::path& name, std::string why) {
+  const std::string own_name = fs::absolute(file).string();
+  if (const auto at = why.find(name.string()); at != std::string::npos) {
+    why.replace(at, name.string().size(), own_name);
+  }
+  Error error{"cannot load " + why};
+  if (::eaccess(name.c_str(), R_OK) != 0 && errno == EACCES) {
+    error.message +=
+        " (user " + std::to_string(::geteuid()) + " may not read it: chmod a+r " + own_name + ")";
+  }
+  return error;
+}
+
+}  // namespace
+
+Result<void> vet_file(const fs::path& file) {
+  if (auto opened = open_vetted(file); !opened) return opened.error();
+  return {};
+}
+
+Result<Fd> open_plugin(const fs::path& file) {
+  auto opened = open_vetted(file);
+  if (!opened || !is_root_among_others()) return opened;
+  const auto hazard = hazard_of(file);
+  if (hazard && !hazard->of_program_too) return Error{hazard->message};
+  return opened;
 }
 
 Result<void> check_abi(const berth_plugin* plugin) {
@@ -136,10 +178,16 @@ Result<void> check_abi(const berth_plugin* plugin) {
 }
 
 Result<const berth_plugin*> load_plugin(const fs::path& file) {
-  if (auto vetted = vet_file(file); !vetted) return vetted.error();
+  const auto opened = open_plugin(file);
+  if (!opened) return opened.error();
+  return load_plugin(file, opened.value());
+}
+
+Result<const berth_plugin*> load_plugin(const fs::path& file, const Fd& opened) {
+  const fs::path name = name_to_load(file, opened);
   // RTLD_NOW: a symbol that is missing is told here and not in the middle of a session.
-  void* const library = ::dlopen(fs::absolute(file).c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return Error{std::string("cannot load ") + ::dlerror()};
+  void* const library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return cannot_load(file, name, ::dlerror());
   void* const symbol = ::dlsym(library, BERTH_ENTRY_SYMBOL);
   if (symbol == nullptr) {
     return Error{file.string() + " is not a handler: it exports no " BERTH_ENTRY_SYMBOL

@@ -139,7 +139,6 @@ void Acceptor::start_or_close(Fd socket, const SocketAddress& peer) {
     log_.error("connection {} is closed: {}", accepted_, std::strerror(ENOMEM));
     if (rules_.admission != nullptr) rules_.admission->withdraw(peer);
   }
-  }
 }
 
 // The answer is accept_one()'s.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.hpp"
+#include "base/privileges.hpp"
 #include "base/source.hpp"
 #include "net/address.hpp"
 #include "net/network.hpp"
@@ -60,12 +62,17 @@ struct ListenerSettings {
   Duration session_timeout = kUnlimited;
   Duration drain_timeout = std::chrono::seconds(30);
   Duration heartbeat_timeout = std::chrono::seconds(10);
+  std::string user, group;  // as written, names or numbers; empty: not said
+  // What these come to. None where that has not been found out, or was told to be wrong: then
+  // nothing of a plugin may run.
+  std::optional<Privileges> privileges;
 
   // Under `defaults:` for what the listener has from there.
   struct {
     Position name, model, handler;
     Position options;                         // where the handler stands, if there are none
     Position workers, max_connections, rate;  // {} where the built-in value holds
+    Position user, group;                     // {} where none is said
     std::vector<Position> listen;             // parallel to `listen` above
   } where;
 };

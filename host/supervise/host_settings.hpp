@@ -15,6 +15,7 @@ struct HostSettings {
   // Searched in this order; none only where the config's own are wrong.
   std::vector<std::filesystem::path> plugin_folders;
   LogSettings log;
+  std::string user, group;  // those of the top level, which listeners have unless they say others
   std::vector<ListenerSettings> listeners;
 };
 

@@ -8,6 +8,7 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "supervise/activated_sockets.hpp"
 #include "supervise/host_settings.hpp"
 
 namespace berth {
@@ -20,8 +21,10 @@ using WorkerSockets = std::vector<Fd>;
 using ListeningSockets = std::vector<WorkerSockets>;
 
 // Binds every address of every listener, or none: the error tells all that failed, a line each,
-// with their places in the config. Tells the log where each listener really listens.
-[[nodiscard]] Result<std::vector<ListeningSockets>> bind_all(const HostSettings& settings,
-                                                             Log& log);
+// with their places in the config. Tells the log where each listener really listens. What was
+// handed over by a service manager is used in place of a socket bound here; what of it no listener
+// wants is told to the log, and closed.
+[[nodiscard]] Result<std::vector<ListeningSockets>> bind_all(const HostSettings& settings, Log& log,
+                                                             ActivatedSockets activated = {});
 
 }  // namespace berth

@@ -26,6 +26,7 @@ struct WorkerReport {
 
 enum class ToWorker : char {
   drain = 'D',  // accept no more, end when the last session has; with the time until the deadline
+  log = 'L',    // go on in this log file; with its descriptor, since the worker may not open it
 };
 
 struct Order {
@@ -39,11 +40,13 @@ struct Order {
 // Lost where the other side does not read for long or is gone; neither needs an answer.
 void report(int channel, FromWorker kind, std::string_view text = {});
 void order(int channel, Order what);
+void order_log(int channel, int descriptor);
 
 // What an end of the channel had to say. A message that was not understood is dropped; `nothing` is
 // that none waits.
 enum class Heard { nothing, message, other_side_gone };
 [[nodiscard]] Heard next_report(int channel, WorkerReport& into);
-[[nodiscard]] Heard next_order(int channel, Order& into);
+// `log` is the descriptor that came with the order, if one did; close-on-exec.
+[[nodiscard]] Heard next_order(int channel, Order& into, Fd& log);
 
 }  // namespace berth

@@ -23,20 +23,24 @@ constexpr Duration kOverdue = std::chrono::seconds(3);
 
 }  // namespace
 
-Supervisor::Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log)
+Supervisor::Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log,
+                       ServiceManager& manager, ActivatedSockets activated)
     : settings_(std::move(settings)),
       handlers_(std::move(handlers)),
       log_(log),
+      manager_(manager),
+      activated_(std::move(activated)),
       loop_(std::make_unique<EpollDemultiplexer>()),
       signal_watcher_([this] { on_signal(); }),
       deadline_(loop_.timers(), [this] { on_deadline(); }),
-      overdue_(loop_.timers(), [this] { on_overdue(); }) {}
+      overdue_(loop_.timers(), [this] { on_overdue(); }),
+      alive_(loop_.timers(), [this] { keep_alive(); }) {}
 
 Supervisor::~Supervisor() = default;
 
 Result<void> Supervisor::run() {
   watch_signals();
-  auto sockets = bind_all(settings_, log_);
+  auto sockets = bind_all(settings_, log_, std::move(activated_));
   if (!sockets) return sockets.error();
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   for (std::size_t i = 0; i < settings_.listeners.size(); ++i) {
@@ -45,9 +49,15 @@ Result<void> Supervisor::run() {
         [this] { on_listener_change(); }));
   }
   for (const auto& listener : listeners_) listener->start();
+  keep_alive();
   loop_.run();
   log_.info("berth has stopped");
   return {};
+}
+
+void Supervisor::keep_alive() {
+  manager_.alive();
+  alive_.arm(after(Clock::now(), manager_.alive_interval()));
 }
 
 // ---- Signals ----
@@ -125,11 +135,11 @@ void Supervisor::on_listener_change() {
     const auto failed =
         std::count_if(listeners_.begin(), listeners_.end(),
                       [](const auto& listener) { return listener->all(WorkerState::failed); });
-    if (failed > 0) {
-      log_.warn("berth is ready: {} listeners, of which {} failed", listeners_.size(), failed);
-    } else {
-      log_.info("berth is ready: {} listeners", listeners_.size());
-    }
+    const std::string state =
+        failed > 0 ? fmt::format("{} listeners, of which {} failed", listeners_.size(), failed)
+                   : fmt::format("{} listeners", listeners_.size());
+    log_.write(failed > 0 ? LogLevel::warn : LogLevel::info, "berth is ready: " + state);
+    manager_.ready(state);
   }
   end_if_all_over();
 }
@@ -144,6 +154,7 @@ void Supervisor::stop_in_order(const char* why) {
     longest = std::max(longest, listener->settings().drain_timeout);
   }
   log_.info("{}: draining, at most {}", why, format_duration(longest));
+  manager_.stopping("draining, at most " + format_duration(longest), longest + kOverdue);
   // First these copies, so that a worker, once it has emptied the queue, closes the last one.
   for (const auto& listener : listeners_) listener->close_sockets();
   for (const auto& listener : listeners_) listener->tell(WorkerEvent::drain);
@@ -156,6 +167,7 @@ void Supervisor::stop_in_order(const char* why) {
 void Supervisor::stop_now(const char* why) {
   stopping_ = true;
   log_.warn("{}: ending at once", why);
+  manager_.stopping("ending at once", kOverdue);
   for (const auto& listener : listeners_) {
     listener->close_sockets();
     listener->tell(WorkerEvent::end_now);

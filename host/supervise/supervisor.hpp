@@ -12,19 +12,23 @@
 #include "supervise/host_settings.hpp"
 #include "supervise/orphans.hpp"
 #include "supervise/served_listener.hpp"
+#include "supervise/service_manager.hpp"
 
 namespace berth {
 
 class Supervisor {
  public:
-  // `handlers` are the files of the listeners' handlers, in the listeners' order.
-  Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log);
+  // `handlers` are the files of the listeners' handlers, in the listeners' order. Tells `manager`
+  // how far it is; listens with what of `activated` belongs to the listeners.
+  Supervisor(HostSettings settings, std::vector<std::filesystem::path> handlers, Log& log,
+             ServiceManager& manager, ActivatedSockets activated);
   ~Supervisor();
 
   // Binds, starts, serves until stopped. The error is what kept it from starting.
   [[nodiscard]] Result<void> run();
 
  private:
+  void keep_alive();
   void watch_signals();
   void on_signal();
   void on_signal(int signal);
@@ -40,6 +44,8 @@ class Supervisor {
   HostSettings settings_;
   std::vector<std::filesystem::path> handlers_;
   Log& log_;
+  ServiceManager& manager_;
+  ActivatedSockets activated_;
   EventLoop loop_;
   std::vector<std::unique_ptr<ServedListener>> listeners_;
   Orphans orphans_;
@@ -47,6 +53,7 @@ class Supervisor {
   CallWatcher signal_watcher_;
   CallTimer deadline_;
   CallTimer overdue_;
+  CallTimer alive_;
   unsigned generation_ = 1;
   bool announced_ = false;
   bool stopping_ = false;

@@ -1,10 +1,5 @@
 #include "supervise/worker.hpp"
 
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdlib>
 #include <system_error>
 
@@ -66,11 +61,9 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
           [this] { return model_->sessions(); },
           [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),
-      signal_watcher_([this] { on_signal(); }),
       heartbeat_(loop_->timers(), [this] { beat(); }),
       deadline_(loop_->timers(), [this] { on_deadline(); }),
       grace_(loop_->timers(), [this] { on_grace_end(); }) {
-  watch_signals();
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
   acceptor_.listen(take_over(sockets), timeouts_for(model, sessions_.settings));
 }
@@ -88,35 +81,27 @@ void Worker::run() {
   std::_Exit(EXIT_SUCCESS);
 }
 
-void Worker::watch_signals() {
-  sigset_t watched;
-  ::sigemptyset(&watched);
-  ::sigaddset(&watched, SIGUSR1);
-  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
-  signals_ = Fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_) throw std::system_error(errno, std::generic_category(), "signalfd");
-  signal_watcher_.start(loop_->demultiplexer(), signals_.get());
-}
-
-void Worker::on_signal() {
-  signalfd_siginfo signal{};
-  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-    if (signal.ssi_signo == SIGUSR1) sessions_.log.reopen();
-  }
-}
-
 void Worker::on_channel() {
   Order order{};
-  switch (next_order(channel_.get(), order)) {
+  Fd log;
+  switch (next_order(channel_.get(), order, log)) {
     case Heard::nothing:
       return;
     case Heard::message:
-      if (order.kind == ToWorker::drain) drain(order.deadline);
-      return;
+      return obey(order, std::move(log));
     case Heard::other_side_gone:
       channel_watcher_.stop();
       sessions_.log.error("the supervisor is gone: draining");
       drain(sessions_.settings.drain_timeout);
+  }
+}
+
+void Worker::obey(Order order, Fd log) {
+  switch (order.kind) {
+    case ToWorker::drain:
+      return drain(order.deadline);
+    case ToWorker::log:
+      return sessions_.log.go_on_in(std::move(log));
   }
 }
 

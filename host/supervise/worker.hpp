@@ -1,7 +1,7 @@
 // A worker: accepts, lets its model serve, tells the supervisor that it lives, and drains when the
-// supervisor says so or is gone. It blocks SIGTERM and takes no orders from signals: a session that
-// signals its process group, as shell scripts do, must not take the listener out of service. Runs
-// in the worker's process, on its main thread.
+// supervisor says so or is gone. It takes no orders from signals, all of which the supervisor had
+// blocked that mean something to it: a session that signals its process group, as shell scripts do,
+// must not take the listener out of service. Runs in the worker's process, on its main thread.
 #pragma once
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "model/model.hpp"
 #include "serve/acceptor.hpp"
 #include "serve/event_loop.hpp"
+#include "supervise/protocol.hpp"
 #include "supervise/worker_board.hpp"
 
 namespace berth {
@@ -34,9 +35,8 @@ class Worker {
   void run();
 
  private:
-  void watch_signals();
-  void on_signal();
   void on_channel();
+  void obey(Order order, Fd log);
   void beat();
   void start_session(AcceptedConnection connection);
   void count_open();
@@ -48,13 +48,11 @@ class Worker {
   SessionContext& sessions_;
   Fd channel_;
   WorkerBoard& board_;
-  Fd signals_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<Admission> admission_;  // where the listener restricts who is let in
   Acceptor acceptor_;
   CallWatcher channel_watcher_;
-  CallWatcher signal_watcher_;
   CallTimer heartbeat_;
   CallTimer deadline_;
   CallTimer grace_;

@@ -213,7 +213,7 @@ void WorkerProcess::restart_or_give_up() {
 }
 
 void WorkerProcess::reopen_log() {
-  if (pid_ != 0) (void)::kill(pid_, SIGUSR1);
+  if (pid_ != 0) order_log(channel_.get(), log_.descriptor());
 }
 
 }  // namespace berth

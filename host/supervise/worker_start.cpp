@@ -10,6 +10,7 @@
 #include <exception>
 #include <optional>
 
+#include "base/privileges.hpp"
 #include "model/model.hpp"
 #include "plugin/handler.hpp"
 #include "plugin/load.hpp"
@@ -49,8 +50,19 @@ void raise_descriptor_limit(const ModelRow& model, unsigned max_connections, Log
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// The plugin's file is opened with the rights that the host has; nothing in it runs before they are
+// dropped. What limits the worker's resources belongs behind that, where it binds the plugin and
+// none of the host's own preparations.
+Result<const berth_plugin*> drop_and_load(const WorkerStart& start) {
+  if (!start.settings.privileges) return Error{"it is not known as which user it is to run"};
+  const auto opened = open_plugin(start.handler);
+  if (!opened) return opened.error();
+  if (auto dropped = drop_privileges(*start.settings.privileges); !dropped) return dropped.error();
+  return load_plugin(start.handler, opened.value());
+}
+
 Result<Handler> make_handler(const WorkerStart& start) {
-  const auto plugin = load_plugin(start.handler);
+  const auto plugin = drop_and_load(start);
   if (!plugin) return plugin.error();
   Diagnostics problems("options");
   const BoundOptions options =

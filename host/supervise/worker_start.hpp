@@ -30,7 +30,8 @@ struct WorkerStart {
 // Its part of the rate: all have the same, and of the burst at least 1.
 [[nodiscard]] RateGate share_of(const RateLimit& rate, unsigned workers, unsigned index);
 
-// Serves until told to stop; ends the process.
+// Closes what is not its own, drops its privileges, loads the handler, and serves until told to
+// stop; ends the process. Whatever of that fails ends it with the reason told (FromWorker).
 [[noreturn]] void run_worker(WorkerStart start);
 
 }  // namespace berth

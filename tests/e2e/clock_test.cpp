@@ -33,8 +33,9 @@ TEST_CASE_TEMPLATE("when the clock jumps a day timers are neither early nor late
   SUBCASE("forward") { jump = kDay; }
   SUBCASE("backward") { jump = -kDay; }
   SharedFile off_by;
-  HostProcess host(one_listener(Model::name, "probe", {"idle_timeout: 700ms"}),
-                   {"LD_PRELOAD=" BERTH_CLOCK_JUMP, "CLOCK_JUMP=" + off_by.path()});
+  HostProcess host(
+      one_listener(Model::name, "probe", {"idle_timeout: 700ms"}),
+      {.by = {}, .environment = {"LD_PRELOAD=" BERTH_CLOCK_JUMP, "CLOCK_JUMP=" + off_by.path()}});
   const auto begin = Clock::now();
   Client silent(host.port());
   Client sleeping(host.port());
@@ -61,8 +62,9 @@ TEST_CASE_TEMPLATE("a drain takes its time and no more while the clock jumps", M
     return;
   }
   SharedFile off_by;
-  HostProcess host(one_listener(Model::name, "probe").top("drain_timeout: 500ms"),
-                   {"LD_PRELOAD=" BERTH_CLOCK_JUMP, "CLOCK_JUMP=" + off_by.path()});
+  HostProcess host(
+      one_listener(Model::name, "probe").top("drain_timeout: 500ms"),
+      {.by = {}, .environment = {"LD_PRELOAD=" BERTH_CLOCK_JUMP, "CLOCK_JUMP=" + off_by.path()}});
   Client client(host.port());
   REQUIRE(client.ask("id") == "1");
   const auto begin = Clock::now();

@@ -16,13 +16,17 @@
 
 namespace e2e {
 
-HostProcess::HostProcess(const Config& config, const std::vector<std::string>& environment) {
+HostProcess::HostProcess(const Config& config, const Start& start) {
   const auto file = folder_ / "berth.yaml";
   write_file(file, config.text());
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) throw std::runtime_error("no pipe");
   (void)::fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);  // the host drops lines rather than wait
-  pid_ = start_program({BERTH_PROGRAM, "run", file.string()}, ends[1], ends[1], environment);
+  std::vector<std::string> command = start.by;
+  for (const std::string& word : {std::string(BERTH_PROGRAM), std::string("run"), file.string()}) {
+    command.push_back(word);
+  }
+  pid_ = start_program(command, ends[1], ends[1], start.environment);
   ::close(ends[1]);
   log_ = std::make_unique<LogReader>(ends[0]);
   try {

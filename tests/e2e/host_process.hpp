@@ -17,11 +17,16 @@
 
 namespace e2e {
 
+// How it is started, where that is not as from a shell.
+struct Start {
+  std::vector<std::string> by;           // a program and its arguments that execute the host
+  std::vector<std::string> environment;  // NAME=VALUE, beside what this process has
+};
+
 class HostProcess {
  public:
-  // Starts it, with `environment` (NAME=VALUE) beside what this process has; returns when it is
-  // ready.
-  explicit HostProcess(const Config& config, const std::vector<std::string>& environment = {});
+  // Starts it; returns when it is ready.
+  explicit HostProcess(const Config& config, const Start& start = {});
   HostProcess(const HostProcess&) = delete;
   HostProcess& operator=(const HostProcess&) = delete;
   ~HostProcess();

@@ -57,7 +57,7 @@ TEST_CASE_TEMPLATE("a handler that takes more memory than there may be loses tha
     MESSAGE("left out: sanitizers take more address space than there is");
     return;
   }
-  HostProcess host(one_listener(Model::name, "faulty"));
+  HostProcess host(one_listener(Model::name, "faulty", {as_this_user()}));
   host.expect_error("handler 'faulty' failed: std::bad_alloc");
   Client beside(host.port());
   REQUIRE(echo(beside, "before") == "before");
@@ -86,8 +86,10 @@ TEST_CASE_TEMPLATE("where memory cannot be had now and then only such connection
   SharedFile orders;
   Config config = one_listener(Model::name, "echo", {"options: {reply: verbatim}"});
   config.listener("other", Model::name, "faulty");
-  HostProcess host(config, {"LD_PRELOAD=" BERTH_NO_MEMORY, "NO_MEMORY=" + orders.path(),
-                            "NO_MEMORY_SEED=" + std::to_string(seed)});
+  HostProcess host(config,
+                   {.by = {},
+                    .environment = {"LD_PRELOAD=" BERTH_NO_MEMORY, "NO_MEMORY=" + orders.path(),
+                                    "NO_MEMORY_SEED=" + std::to_string(seed)}});
   host.allow_error("Cannot allocate memory");
   host.allow_error("handler 'echo' failed: std::bad_alloc");
   host.allow_error("handler 'echo' crashed: connection ");  // a process of its own may well

@@ -91,10 +91,12 @@ TEST_CASE_TEMPLATE("replies are exact where every system call may be short or in
   SharedFile counts;
   // As man 7 epoll allows it, epoll takes a read that fills less than its buffer for the last one.
   const bool whole_reads = std::string(Model::name) == "epoll";
-  HostProcess host(listeners(Model::name),
-                   {"LD_PRELOAD=" BERTH_SHORT_IO, "SHORT_IO_SEED=" + std::to_string(seed),
-                    "SHORT_IO_COUNTS=" + counts.path(),
-                    std::string("SHORT_IO_READS=") + (whole_reads ? "whole" : "short")});
+  HostProcess host(
+      listeners(Model::name),
+      {.by = {},
+       .environment = {"LD_PRELOAD=" BERTH_SHORT_IO, "SHORT_IO_SEED=" + std::to_string(seed),
+                       "SHORT_IO_COUNTS=" + counts.path(),
+                       std::string("SHORT_IO_READS=") + (whole_reads ? "whole" : "short")}});
   converse(host, seed);
   CHECK(counts[0] > 500);  // cut short
   CHECK(counts[1] > 200);  // interrupted

@@ -64,6 +64,24 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
+// By each way that there is back to root, or to its group.
+std::string try_to_become_root() {
+  const bool is_root =
+      ::setuid(0) == 0 || ::seteuid(0) == 0 || ::setreuid(0, 0) == 0 || ::setresuid(0, 0, 0) == 0;
+  const bool in_its_group = ::setgid(0) == 0 || ::setegid(0) == 0 || ::setresgid(0, 0, 0) == 0;
+  return is_root ? "root" : in_its_group ? "in root's group" : "refused";
+}
+
+// Those of the service manager's variables that a program started here would see.
+std::string variables_of_the_manager() {
+  std::string found;
+  for (const char* const variable : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS",
+                                     "LISTEN_PID", "LISTEN_FDNAMES"}) {
+    if (std::getenv(variable) != nullptr) found.append(variable).append(" ");
+  }
+  return found.empty() ? "none" : found;
+}
+
 std::string run_shell(const char* command) {
   const int status = std::system(command);
   if (status == -1) return "system failed";
@@ -161,6 +179,8 @@ struct Probe {
     if (name == "listener") return connection.listener();
     if (name == "stopping") return connection.stopping() ? "yes" : "no";
     if (name == "pid") return std::to_string(::getpid());
+    if (name == "manager") return variables_of_the_manager();
+    if (name == "become-root") return try_to_become_root();
     if (name == "threads") return threads_of_process();
     if (name == "live") return std::to_string(Instance::live);
     if (name == "options") return options();

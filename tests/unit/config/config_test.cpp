@@ -235,6 +235,47 @@ TEST_CASE("defaults hold where a listener says nothing of its own") {
   CHECK(b.drain_timeout == 9s);
 }
 
+std::string accounts(const Loaded& loaded) {
+  std::string text;
+  for (const ListenerSettings& each : loaded.settings.listeners) {
+    text += each.name + '=' + each.user + ':' + each.group + ' ';
+  }
+  return text;
+}
+
+TEST_CASE("a listener has the user and group of the top level, of the defaults, or its own") {
+  const Loaded loaded = load(
+      "user: top\n"
+      "group: top-group\n"
+      "listeners:\n"
+      "- {name: a, listen: 'tcp://h:1', model: fork, handler: echo}\n"
+      "- {name: b, listen: 'tcp://h:2', model: fork, handler: echo, group: own-group}\n"
+      "- {name: c, listen: 'tcp://h:3', model: fork, handler: echo, user: 1000, group: '0'}\n");
+  REQUIRE(loaded.mistakes == "");
+  CHECK(accounts(loaded) == "a=top:top-group b=top:own-group c=1000:0 ");
+  CHECK(loaded.settings.user == "top");
+  CHECK(loaded.settings.group == "top-group");
+  CHECK(loaded.settings.listeners[0].where.user == Position{1, 7});
+  CHECK(loaded.settings.listeners[1].where.group == Position{5, 69});
+  CHECK_FALSE(loaded.settings.listeners[0].privileges);
+
+  const Loaded defaulted = load(
+      "user: top\ngroup: top-group\n"
+      "defaults: {user: default, model: fork, handler: echo}\n"
+      "listeners: [{name: a, listen: 'tcp://h:1'}]\n");
+  REQUIRE(defaulted.mistakes == "");
+  CHECK(accounts(defaulted) == "a=default: ");
+}
+
+TEST_CASE("who names a user has that user's group, not the one said above for another") {
+  const Loaded loaded = load(
+      "user: top\ngroup: top-group\n"
+      "listeners: [{name: a, listen: 'tcp://h:1', model: fork, handler: echo, user: own}]\n");
+  REQUIRE(loaded.mistakes == "");
+  CHECK(accounts(loaded) == "a=own: ");
+  CHECK(loaded.settings.listeners[0].where.group == Position{});
+}
+
 TEST_CASE("defaults hold also where they stand behind the listeners") {
   const Loaded loaded = load(
       "listeners:\n"

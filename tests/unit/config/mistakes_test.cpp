@@ -39,9 +39,9 @@ const std::string kRest =
 const std::string kListenerKeys =
     "name, listen, model, handler, options, workers, backlog, max_connections, "
     "max_connections_per_source, rate, allow, deny, idle_timeout, write_timeout, session_timeout, "
-    "drain_timeout, heartbeat_timeout, resources";
+    "drain_timeout, heartbeat_timeout, user, group, resources";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
-const std::string kTopKeys = "plugins, log, defaults, drain_timeout, listeners";
+const std::string kTopKeys = "plugins, user, group, log, defaults, drain_timeout, listeners";
 
 std::string model_names() {
   std::vector<std::string> names;
