@@ -28,6 +28,7 @@ TEST_CASE_TEMPLATE("a handler that spins for ever is named and loses its loop's 
   host.expect_error("was killed by SIGKILL");
   Client spinning(host.port());
   spinning.send("spin");
+  REQUIRE(spinning.read_exactly(8) == "spinning");
   Client other(host.port("other"));
   CHECK(echo(other, "meanwhile") == "meanwhile");
   Client next(host.port());
@@ -44,6 +45,7 @@ TEST_CASE_TEMPLATE("a handler that spins has its own processor time alone", Mode
   REQUIRE(echo(beside, "before") == "before");
   Client spinning(host.port());
   spinning.send("spin");
+  REQUIRE(spinning.read_exactly(8) == "spinning");
   CHECK(echo(beside, "meanwhile") == "meanwhile");
   Client next(host.port());
   CHECK(echo(next, "after") == "after");

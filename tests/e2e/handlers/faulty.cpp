@@ -25,6 +25,7 @@ struct Faulty {
 
   berth::Task<> serve(berth::Connection connection) const {
     while (auto message = co_await connection.read()) {
+      if (*message == "spin") co_await connection.write("spinning");
       fail(*message);
       if (message->substr(0, kBackground.size()) == kBackground) {
         const std::string_view word = message->substr(kBackground.size());
