@@ -14,8 +14,6 @@
 #include <system_error>
 #include <utility>
 
-#include "base/fd.hpp"
-
 namespace berth {
 namespace {
 
@@ -125,8 +123,10 @@ Result<Target> open_file(const std::string& file) {
   return target;
 }
 
+constexpr std::string_view kStandardError = "-";
+
 Result<Target> open_target(const std::string& file) {
-  if (file == "-") return standard_error();
+  if (file == kStandardError) return standard_error();
   return open_file(file);
 }
 
@@ -145,11 +145,18 @@ class Log::Lines : public spdlog::sinks::base_sink<std::mutex> {
     const std::lock_guard lock(mutex_);
     return target_.number();
   }
+  // Counts a line that nobody could even make up.
+  void lose(int errno_value) {
+    const std::lock_guard lock(mutex_);
+    forget_lost_by_parent();
+    ++lost_;
+    lost_in_ = ::getpid();
+    lost_because_ = errno_value;
+  }
 
  protected:
   void sink_it_(const log_msg& message) override {
-    // The lines that were lost before a fork are the parent's to tell.
-    if (lost_ > 0 && lost_in_ != ::getpid()) lost_ = 0;
+    forget_lost_by_parent();
     if (lost_ > 0 && !tell_lost(message)) {
       ++lost_;
       return;
@@ -163,6 +170,11 @@ class Log::Lines : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override {}
 
  private:
+  // The lines that were lost before a fork are the parent's to tell.
+  void forget_lost_by_parent() {
+    if (lost_ > 0 && lost_in_ != ::getpid()) lost_ = 0;
+  }
+
   bool tell_lost(const log_msg& next) {
     const std::string text =
         std::to_string(lost_) + (lost_ == 1 ? " line" : " lines") +
@@ -232,12 +244,20 @@ Result<void> Log::open(const LogSettings& settings) {
 }
 
 void Log::reopen() {
+  if (settings_.file == kStandardError) return;
   Result<Target> target = open_target(settings_.file);
   if (target) {
     lines_->use(std::move(*target));
   } else {
     warn("{}; the log goes on in the old file", target.error().message);
   }
+}
+
+void Log::go_on_in(Fd file) {
+  if (settings_.file == kStandardError || !file) return;
+  Target target;
+  target.own = std::move(file);
+  lines_->use(std::move(target));
 }
 
 // In JSON the name stands within quotes, where a quote of its own would end it.
@@ -250,7 +270,13 @@ int Log::descriptor() const { return lines_->descriptor(); }
 void Log::write(LogLevel level, std::string_view text) {
   if (!enabled(level)) return;
   const auto spdlog_level = static_cast<spdlog::level::level_enum>(level);
-  lines_->log(log_msg(source_, spdlog_level, {text.data(), text.size()}));
+  try {
+    lines_->log(log_msg(source_, spdlog_level, {text.data(), text.size()}));
+  } catch (const std::bad_alloc&) {
+    lose_line();
+  }
 }
+
+void Log::lose_line() { lines_->lose(ENOMEM); }
 
 }  // namespace berth

@@ -1,16 +1,19 @@
 // The host's log. One per process, made in main and handed on; a forked child goes on with its
 // copy. Each line is one write(2), so that lines of several processes never mix. Writing never
 // fails and never waits for whoever reads the log: a line that cannot be written now (disk full,
-// pipe full, reader gone) is lost, and how many were is told with the next one that gets through.
+// pipe full, reader gone, no memory) is lost, and how many were is told with the next one that gets
+// through.
 #pragma once
 
 #include <spdlog/fmt/fmt.h>
 
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
 #include "base/escape.hpp"
+#include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace berth {
@@ -37,8 +40,11 @@ class Log {
 
   // The error names the file; the log then goes on as it was.
   [[nodiscard]] Result<void> open(const LogSettings& settings);
-  // Opens the file anew (after a rotation); on failure goes on with the old one and says so.
+  // Opens the file anew (after a rotation); on failure goes on with the old one and says so. There
+  // is nothing to open where the log is standard error.
   void reopen();
+  // For a process that may not open the file itself: goes on in what another has opened.
+  void go_on_in(Fd file);
 
   // What the lines from here on say they come from: a listener's name, or "berth".
   void set_source(std::string source);
@@ -73,13 +79,21 @@ class Log {
   // chosen it. What would make a line longer than kLongestLine is cut, and the line says so.
   void write(LogLevel level, std::string_view text);
 
+  // Counts a line as lost that could not even be made up, for want of memory.
+  void lose_line();
+
   // PIPE_BUF: up to here the kernel keeps the lines of several writers to one pipe apart.
   static constexpr std::size_t kLongestLine = 4096;
 
  private:
   template <class... Args>
   void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
-    if (enabled(level)) write(level, fmt::format(format, std::forward<Args>(args)...));
+    if (!enabled(level)) return;
+    try {
+      write(level, fmt::format(format, std::forward<Args>(args)...));
+    } catch (const std::bad_alloc&) {
+      lose_line();
+    }
   }
 
   class Lines;

@@ -22,6 +22,9 @@ int check(const std::string& given) {
   const auto file = config_or_default(given);
   const auto config = checked_config(file);
   if (!config) return kExitConfig;
+  for (const std::string& warning : config->warnings) {
+    std::printf("%s (a warning)\n", warning.c_str());
+  }
   std::printf("%s: fine, %zu listeners\n", file.c_str(), config->settings.listeners.size());
   return kExitFine;
 }

@@ -1,8 +1,10 @@
 #include "cli/config_argument.hpp"
 
 #include <cstdio>
+#include <sstream>
 #include <system_error>
 
+#include "config/check_accounts.hpp"
 #include "config/check_handlers.hpp"
 #include "config/config.hpp"
 #include "config/config_text.hpp"
@@ -10,6 +12,17 @@
 namespace berth {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> lines_of(const Diagnostics& told) {
+  std::vector<std::string> lines;
+  std::istringstream text(told.to_text());
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+}  // namespace
 
 fs::path config_or_default(const std::string& given) {
   if (!given.empty()) return given;
@@ -21,14 +34,17 @@ fs::path config_or_default(const std::string& given) {
 
 Result<CheckedConfig> check_config(const fs::path& file) {
   Diagnostics problems(file.string());
+  Diagnostics warnings(file.string());
   CheckedConfig config;
   if (const auto text = read_config_text(file, problems)) {
     config.text = *text;
     config.settings = config_from_text(*text, file, problems);
   }
+  check_accounts(config.settings, problems);
   // What the file itself says wrong may be what the plugins are then asked for; but every listener
   // that could be read is checked to the end, so that all is told at once.
-  config.handlers = check_handlers(config.settings, problems);
+  config.handlers = check_handlers(config.settings, problems, warnings);
+  config.warnings = lines_of(warnings);
   if (!problems.empty()) return Error{problems.to_text()};
   return config;
 }
@@ -45,6 +61,7 @@ ConfigReader config_reader() {
           .read = [](const std::string& text, const fs::path& file) -> Result<HostSettings> {
             Diagnostics problems(file.string());
             HostSettings settings = config_from_text(text, file, problems);
+            check_accounts(settings, problems);
             if (!problems.empty()) return Error{problems.to_text()};
             return settings;
           }};

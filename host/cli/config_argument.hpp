@@ -15,8 +15,8 @@ enum ExitStatus { kExitFine = 0, kExitFailed = 1, kExitUsage = 64, kExitConfig =
 // The config to use where none is named: ./conf/berth.yaml, else /etc/berth/berth.yaml.
 [[nodiscard]] std::filesystem::path config_or_default(const std::string& given);
 
-// Reads and checks `file` to the end, plugins and their options included. The error tells every
-// mistake, a line each.
+// Reads and checks `file` to the end, users, plugins and their options included. The error tells
+// every mistake, a line each.
 [[nodiscard]] Result<CheckedConfig> check_config(const std::filesystem::path& file);
 
 // The same; mistakes are told on standard error.

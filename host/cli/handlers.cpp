@@ -3,9 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <variant>
 
 #include "cli/commands.hpp"
 #include "cli/config_argument.hpp"
+#include "config/check_accounts.hpp"
 #include "config/config.hpp"
 #include "plugin/find.hpp"
 #include "plugin/load.hpp"
@@ -41,36 +43,55 @@ std::string describe(const berth_plugin& plugin, const fs::path& file) {
   return out;
 }
 
-std::string describe_file(const fs::path& file) {
-  const auto text = try_in_child([&] {
-    const auto plugin = load_plugin(file);
-    if (plugin) return describe(*plugin.value(), file);
-    return file.stem().string() + "  cannot be used: " + plugin.error().message + "\n";
-  });
+// In a child. Looking at a plugin runs its constructors.
+std::string load_and_describe(const fs::path& file, const Privileges& privileges) {
+  const std::string refused = file.stem().string() + "  cannot be used: ";
+  const auto opened = open_plugin(file);
+  if (!opened) return refused + opened.error().message + "\n";
+  const auto dropped = drop_privileges(privileges);
+  if (!dropped) return refused + dropped.error().message + "\n";
+  const auto plugin = load_plugin(file, opened.value());
+  if (!plugin) return refused + plugin.error().message + "\n";
+  return describe(*plugin.value(), file);
+}
+
+std::string describe_file(const fs::path& file, const Privileges& privileges) {
+  const auto text = try_in_child([&] { return load_and_describe(file, privileges); });
   if (text) return text.value();
   return file.stem().string() + "  cannot be used: loading " + file.string() + " " +
          text.error().message + "\n";
 }
 
-int handlers(const std::string& given) {
-  std::vector<fs::path> folders = {given};
-  std::error_code ignored;
-  if (given.empty() || !fs::is_directory(given, ignored)) {
-    const fs::path file = config_or_default(given);
-    Diagnostics problems(file.string());
-    folders = load_config(file, problems).plugin_folders;
-    if (!problems.empty()) {
-      (void)std::fprintf(stderr, "%s\n", problems.to_text().c_str());
-      return kExitConfig;
-    }
-  }
+int show(const std::vector<fs::path>& folders, const Privileges& privileges) {
   const auto files = all_handlers(folders);
-  for (const auto& file : files) (void)std::fputs(describe_file(file).c_str(), stdout);
+  for (const auto& file : files) (void)std::fputs(describe_file(file, privileges).c_str(), stdout);
   if (!files.empty()) return kExitFine;
   (void)std::fputs("no handlers (NAME.so) in", stderr);
   for (const auto& folder : folders) (void)std::fprintf(stderr, " %s", folder.c_str());
   (void)std::fputs("\n", stderr);
   return kExitFailed;
+}
+
+int handlers(const std::string& given) {
+  HostSettings settings;
+  settings.plugin_folders = {given};
+  std::error_code ignored;
+  if (given.empty() || !fs::is_directory(given, ignored)) {
+    const fs::path file = config_or_default(given);
+    Diagnostics problems(file.string());
+    settings = load_config(file, problems);
+    if (!problems.empty()) {
+      (void)std::fprintf(stderr, "%s\n", problems.to_text().c_str());
+      return kExitConfig;
+    }
+  }
+  const auto privileges =
+      privileges_of(settings.user, settings.group, host_user(), system_accounts());
+  if (const auto* mistake = std::get_if<AccountMistake>(&privileges)) {
+    (void)std::fprintf(stderr, "%s\n", mistake->message.c_str());
+    return kExitConfig;
+  }
+  return show(settings.plugin_folders, std::get<Privileges>(privileges));
 }
 
 }  // namespace

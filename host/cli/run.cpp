@@ -1,11 +1,15 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/config_argument.hpp"
 #include "cli/program_path.hpp"
+#include "supervise/activated_sockets.hpp"
 #include "supervise/hand_over.hpp"
+#include "supervise/service_manager.hpp"
 #include "supervise/supervisor.hpp"
 
 namespace berth {
@@ -47,26 +51,46 @@ int check_hand_over(const HandedOver& state, const std::filesystem::path& file) 
   return kExitFine;
 }
 
-int take_over(const RunOptions& options, const Supervisor::Setup& setup, Log& log) {
+// What nobody has asked for, and somebody may wonder about.
+void tell_default_user(const HostSettings& settings, Log& log) {
+  for (const ListenerSettings& listener : settings.listeners) {
+    const bool by_default = listener.user.empty() && listener.privileges->account;
+    if (!by_default) continue;
+    return log.info("started as root: handlers run as user '{}' where the config names no other",
+                    listener.privileges->account->name);
+  }
+}
+
+int take_over(const RunOptions& options, const Supervisor::Setup& setup, ServiceManager& manager,
+              Log& log) {
   const Fd memory(options.handed_over);
   const auto state = read_handed_over(memory.get());
   if (!state) return tell(state.error());
   if (options.only_check) return check_hand_over(state.value(), setup.file);
-  const auto served = Supervisor(setup, log).take_over(state.value());
+  const auto served = Supervisor(setup, log, manager).take_over(state.value());
   return served ? kExitFine : tell(served.error());
 }
 
 int run(const RunOptions& options) {
-  const Supervisor::Setup setup = {
-      .file = std::filesystem::absolute(config_or_default(options.config)),
-      .program = program_path(),
-      .reader = config_reader()};
+  // First of all, before anything is opened or started that could take them over.
+  ServiceManager manager(ServiceEnvironment::take());
+  std::vector<std::string> warnings;
+  auto activated = ActivatedSockets::from_environment(warnings);
+
+  const auto file = config_or_default(options.config);
+  const Supervisor::Setup setup = {.file = std::filesystem::absolute(file),
+                                   .program = program_path(),
+                                   .reader = config_reader()};
   Log log;
-  if (options.handed_over >= 0) return take_over(options, setup, log);
-  auto config = checked_config(config_or_default(options.config));
+  if (options.handed_over >= 0) return take_over(options, setup, manager, log);
+  auto config = checked_config(file);
   if (!config) return kExitConfig;
   if (auto opened = log.open(config->settings.log); !opened) return tell(opened.error());
-  const auto served = Supervisor(setup, log).run(std::move(*config));
+  tell_default_user(config->settings, log);
+  warnings.insert(warnings.end(), config->warnings.begin(), config->warnings.end());
+  for (const std::string& warning : warnings) log.warn("{}", warning);
+  const auto served =
+      Supervisor(setup, log, manager, std::move(activated)).run(std::move(*config));
   return served ? kExitFine : tell(served.error());
 }
 

@@ -21,14 +21,14 @@ namespace fs = std::filesystem;
 constexpr std::size_t kLongestSocketPath = 96;
 
 KnownKeys keys_of_top() {
-  KnownKeys known = {
-      "the top level",
-      {"plugins", "log", "control", "watch", "defaults", "drain_timeout", "listeners"}};
+  KnownKeys known = {"the top level",
+                     {"plugins", "user", "group", "log", "control", "watch", "defaults",
+                      "drain_timeout", "listeners"}};
   for (const std::string& key : listener_keys()) {
     known.elsewhere[key] = "'" + key + "' is a key of a listener; put it under 'listeners:'" +
                            (key == "name" || key == "listen" ? "" : " or 'defaults:'");
   }
-  known.elsewhere.erase("drain_timeout");
+  for (const std::string& key : known.names) known.elsewhere.erase(key);
   return known;
 }
 
@@ -137,9 +137,12 @@ void read_entries(const YamlNode& node, ListenerReader& reader, Diagnostics& pro
   }
 }
 
-std::vector<ListenerSettings> read_listeners(const YamlNode& root, const MapReader& top,
-                                             Diagnostics& problems) {
+void read_listeners(const YamlNode& root, const MapReader& top, HostSettings& settings,
+                    Diagnostics& problems) {
   ListenerReader reader(problems);
+  reader.read_account(top);
+  settings.user = reader.defaults().user;
+  settings.group = reader.defaults().group;
   if (const YamlNode* node = top.find("drain_timeout")) reader.read_drain_timeout(*node);
   if (const YamlNode* node = top.find("defaults")) reader.read_defaults(*node);
   for (const char* key : {"model", "handler"}) {
@@ -151,7 +154,7 @@ std::vector<ListenerSettings> read_listeners(const YamlNode& root, const MapRead
   } else if (!top.attempted("listeners")) {
     problems.add(root.where, "'listeners:' is missing; it lists what to serve");
   }
-  return reader.finish();
+  settings.listeners = reader.finish();
 }
 
 HostSettings settings_of(const std::string& text, const fs::path& file, Diagnostics& problems) {
@@ -175,7 +178,7 @@ HostSettings settings_of(const std::string& text, const fs::path& file, Diagnost
   if (const YamlNode* node = top.find("watch")) {
     settings.watch = read_switch(*node, "watch", problems).value_or(false);
   }
-  settings.listeners = read_listeners(*root, top, problems);
+  read_listeners(*root, top, settings, problems);
   return settings;
 }
 

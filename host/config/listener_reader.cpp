@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "config/limits_reader.hpp"
 #include "config/names.hpp"
 #include "config/value_reader.hpp"
 #include "model/model.hpp"
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::uint32_t kMostWorkers = 1024;
 constexpr std::uint32_t kLongestBacklog = 65'535;
-constexpr std::uint32_t kMostConnections = 1'000'000;
 
 const KnownKeys& keys_of_listener() {
   static const KnownKeys known = {
@@ -58,9 +58,26 @@ std::string label_of(const YamlNode& entry, const ListenerSettings& settings) {
 }  // namespace
 
 const std::vector<std::string>& listener_keys() {
-  static const std::vector<std::string> keys = {
-      "name",    "listen",          "model",        "handler",       "options",          "workers",
-      "backlog", "max_connections", "idle_timeout", "drain_timeout", "heartbeat_timeout"};
+  static const std::vector<std::string> keys = {"name",
+                                                "listen",
+                                                "model",
+                                                "handler",
+                                                "options",
+                                                "workers",
+                                                "backlog",
+                                                "max_connections",
+                                                "max_connections_per_source",
+                                                "rate",
+                                                "allow",
+                                                "deny",
+                                                "idle_timeout",
+                                                "write_timeout",
+                                                "session_timeout",
+                                                "drain_timeout",
+                                                "heartbeat_timeout",
+                                                "user",
+                                                "group",
+                                                "resources"};
   return keys;
 }
 
@@ -69,6 +86,8 @@ void ListenerReader::read_drain_timeout(const YamlNode& node) {
     defaults_.settings.drain_timeout = *timeout;
   }
 }
+
+void ListenerReader::read_account(const MapReader& top) { read_account(top, defaults_.settings); }
 
 void ListenerReader::read_defaults(const YamlNode& node) {
   const MapReader keys(node, keys_of_defaults(), problems_);
@@ -115,7 +134,9 @@ void ListenerReader::read_shared_keys(const MapReader& keys, Draft& draft) {
     }
   }
   read_numbers(keys, draft);
+  if (!read_limits(keys, settings, problems_)) draft.doubtful = true;
   read_timeouts(keys, settings);
+  read_account(keys, settings);
   if (keys.is_unclear()) draft.doubtful = true;
 }
 
@@ -147,8 +168,26 @@ void ListenerReader::read_timeouts(const MapReader& keys, ListenerSettings& sett
     if (const auto given = read_duration(*node, key, rule, problems_)) duration = *given;
   };
   read("idle_timeout", {.least = Duration(1), .may_be_off = true}, settings.idle_timeout);
+  read("write_timeout", {.least = Duration(1), .may_be_off = true}, settings.write_timeout);
+  read("session_timeout", {.least = Duration(1), .may_be_off = true}, settings.session_timeout);
   read("drain_timeout", {}, settings.drain_timeout);
   read("heartbeat_timeout", {.least = std::chrono::seconds(1)}, settings.heartbeat_timeout);
+}
+
+// Who names a user means that user's group, and not the one that was said above for another.
+void ListenerReader::read_account(const MapReader& keys, ListenerSettings& settings) {
+  if (const YamlNode* node = keys.find("user")) {
+    settings.user =
+        read_text(*node, "user", "the name or number of a user", problems_).value_or("");
+    settings.where.user = node->where;
+    settings.group.clear();
+    settings.where.group = {};
+  }
+  if (const YamlNode* node = keys.find("group")) {
+    settings.group =
+        read_text(*node, "group", "the name or number of a group", problems_).value_or("");
+    settings.where.group = node->where;
+  }
 }
 
 void ListenerReader::read_name(const YamlNode& node, ListenerSettings& settings) {
@@ -268,6 +307,13 @@ void ListenerReader::check_together(const YamlNode& entry, const ListenerSetting
                         "), so that some workers could serve nobody",
                     listener);
     return;
+  }
+  if (settings.rate.burst > 1 && settings.rate.burst < settings.workers) {
+    complaints_.add(settings.where.rate,
+                    "the burst of 'rate' (" + std::to_string(settings.rate.burst) +
+                        ") is less than workers (" + std::to_string(settings.workers) +
+                        "), each of which needs 1; leave it out, or raise it",
+                    listener);
   }
   const ModelRow* row = find_model(settings.model);
   if (row == nullptr || row->objection == nullptr) return;

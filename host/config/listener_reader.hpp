@@ -28,11 +28,14 @@ class ListenerReader {
 
   // `drain_timeout:` of the top level; one under `defaults:` wins over it.
   void read_drain_timeout(const YamlNode& node);
+  // `user:` and `group:` of the top level; those under `defaults:` win over them.
+  void read_account(const MapReader& top);
   void read_defaults(const YamlNode& node);
   // The key was meant to be set for all listeners, but cannot be read; that has been told.
   void assume_given(const std::string& key) { assumed_.insert(key); }
 
   void read(const YamlNode& entry);
+  [[nodiscard]] const ListenerSettings& defaults() const { return defaults_.settings; }
   [[nodiscard]] std::vector<ListenerSettings> finish();
 
  private:
@@ -45,6 +48,7 @@ class ListenerReader {
   void read_shared_keys(const MapReader& keys, Draft& draft);
   void read_numbers(const MapReader& keys, Draft& draft);
   void read_timeouts(const MapReader& keys, ListenerSettings& settings);
+  void read_account(const MapReader& keys, ListenerSettings& settings);
   void read_name(const YamlNode& node, ListenerSettings& settings);
   void read_listen(const YamlNode& node, Draft& draft);
   void read_address(const YamlNode& node, Draft& draft);

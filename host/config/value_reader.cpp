@@ -121,6 +121,22 @@ std::optional<Duration> read_duration(const YamlNode& node, std::string_view key
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> read_size(const YamlNode& node, std::string_view key,
+                                       std::uint64_t least, Diagnostics& problems) {
+  const auto text = scalar_of(node, key, "a size like 256MiB", problems);
+  if (!text) return std::nullopt;
+  const Result<std::uint64_t> size = parse_size(*text);
+  if (!size) {
+    problems.add(node.where, named(key) + ": " + size.error().message);
+  } else if (size.value() < least) {
+    problems.add(node.where, named(key) + " must be at least " + format_size(least) + ", not " +
+                                 in_quotes(*text));
+  } else {
+    return size.value();
+  }
+  return std::nullopt;
+}
+
 std::optional<std::size_t> read_choice(const YamlNode& node, std::string_view key,
                                        const std::vector<std::string>& words,
                                        Diagnostics& problems) {

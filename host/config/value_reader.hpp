@@ -36,6 +36,10 @@ struct DurationRule {
 [[nodiscard]] std::optional<Duration> read_duration(const YamlNode& node, std::string_view key,
                                                     DurationRule rule, Diagnostics& problems);
 
+// `64KiB`; a number of bytes of at least `least`.
+[[nodiscard]] std::optional<std::uint64_t> read_size(const YamlNode& node, std::string_view key,
+                                                     std::uint64_t least, Diagnostics& problems);
+
 // The place of the given word among `words`.
 [[nodiscard]] std::optional<std::size_t> read_choice(const YamlNode& node, std::string_view key,
                                                      const std::vector<std::string>& words,

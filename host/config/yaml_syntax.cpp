@@ -113,10 +113,14 @@ std::string_view line_of(std::string_view text, int number) {
 }
 
 Diagnostic explain_syntax_error(std::string_view text, Position where, std::string_view words) {
+  const std::string_view line = line_of(text, where.line);
   // A tab is not seen on the screen, and what is said of it depends on what follows it.
-  if (const int column = tab_in_indentation(line_of(text, where.line)); column > 0) {
+  if (const int column = tab_in_indentation(line); column > 0) {
     return {{where.line, column}, std::string(kTab)};
   }
+  // At the end of the file yaml-cpp goes on to count what it does not find there.
+  const auto end = static_cast<int>(line.size() + 1);
+  if (line.data() != nullptr && where.column > end) where.column = end;
   return {where, readable(text, where, words)};
 }
 

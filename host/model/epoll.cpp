@@ -12,6 +12,7 @@ const ModelRow kEpollModel = {
     .costs = "about 0.5 KiB a connection; idle ones cost no time",
     .choose = "many connections, short exchanges; the choice where nothing speaks against it",
     .blocking_sockets = false,
+    .process_per_session = false,
     .descriptors_per_connection = 1,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {

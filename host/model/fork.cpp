@@ -71,6 +71,7 @@ const ModelRow kForkModel = {
     .costs = "some 30 KiB of memory a connection, and a fork at its start",
     .choose = "long or CPU-bound work, code that is not trusted to stay up, or that leaks",
     .blocking_sockets = true,
+    .process_per_session = true,
     .descriptors_per_connection = 0,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {

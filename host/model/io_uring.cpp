@@ -26,6 +26,7 @@ const ModelRow kIoUringModel = {
     .costs = "about 0.5 KiB a connection, and 4 MiB a worker; the fewest system calls",
     .choose = "as epoll, for the last of its speed, where the kernel allows it (Linux 6.0)",
     .blocking_sockets = true,
+    .process_per_session = false,
     .descriptors_per_connection = 1,
     .make_loop =
         [] { return std::make_unique<EventLoop>(std::make_unique<IoUringDemultiplexer>()); },

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,10 @@ LoopModel::LoopModel(ModelContext context)
     : LoopConnection::Owner(context.loop, background_),
       context_(std::move(context)),
       background_(context_.loop.demultiplexer(), LoopConnection::on_call_end),
-      idle_(context_.loop.timers(), [this] { end_silent(); }) {
+      idle_(context_.loop.timers(), [this] { end_silent(); }),
+      look_for_stuck_(context_.loop.timers(), [this] { end_stuck(); }),
+      end_of_oldest_(context_.loop.timers(), [this] { end_old(); }) {
+  limits_writes = context_.sessions.settings.write_timeout != kUnlimited;
   context_.loop.watch_turns([this](Duration length) { on_long_turn(length); });
 }
 
@@ -24,9 +28,27 @@ void LoopModel::start(AcceptedConnection accepted) {
   LoopConnection& connection = connections_.emplace_back(sessions, std::move(accepted), owner);
   connection.place = std::prev(connections_.end());
   connection.last_active = context_.loop.now();
-  if (connection.start()) return;  // it may be over already
-  sessions.log.error("connection {} is closed: it cannot be watched: {}", id, std::strerror(errno));
+  if (sessions.settings.session_timeout != kUnlimited) limit_life(connection);
+  int error = ENOMEM;
+  try {
+    if (connection.start()) return;  // it may be over already
+    error = errno;
+  } catch (const std::bad_alloc&) {
+  }
+  sessions.log.error("connection {} is closed: it cannot be watched: {}", id, std::strerror(error));
   over(connection);
+}
+
+void LoopModel::limit_life(LoopConnection& connection) {
+  const SessionReport& report = connection.report();
+  try {
+    by_age_.emplace_hint(by_age_.end(), report.id, &connection);
+  } catch (const std::bad_alloc&) {
+    connections_.erase(connection.place);
+    throw;
+  }
+  const TimePoint end = end_of_session(context_.sessions.settings, report.accepted);
+  if (!end_of_oldest_.armed()) end_of_oldest_.arm(end);
 }
 
 void LoopModel::moved(LoopConnection& connection) {
@@ -38,8 +60,10 @@ void LoopModel::moved(LoopConnection& connection) {
 
 void LoopModel::over(LoopConnection& connection) {
   const SessionReport report = connection.report();
+  if (!by_age_.empty()) by_age_.erase(report.id);
+  if (!stuck_.empty()) stuck_.erase(&connection);
   connections_.erase(connection.place);  // what the log says has ended is closed
-  log_ended(context_.sessions.log, report, context_.sessions.settings.handler);
+  on_session_over(context_.sessions, report);
   context_.on_session_end();
 }
 
@@ -51,7 +75,41 @@ void LoopModel::end_silent() {
     const TimePoint due = after(first.last_active, limit);
     if (due > now) return idle_.arm(due);
     // It goes to the end of the list, or away.
-    first.waits_for_client() ? first.end(ETIMEDOUT) : moved(first);
+    first.waits_for_client() ? first.end(ETIMEDOUT, SessionLimit::idle) : moved(first);
+  }
+}
+
+void LoopModel::write_waits() {
+  if (look_for_stuck_.armed()) return;
+  const Duration limit = context_.sessions.settings.write_timeout;
+  look_for_stuck_.arm(after(context_.loop.now(), WriteProgress::interval(limit)));
+}
+
+void LoopModel::end_stuck() {
+  const Duration limit = context_.sessions.settings.write_timeout;
+  const TimePoint now = context_.loop.now();
+  std::vector<LoopConnection*> too_long;
+  for (LoopConnection& connection : connections_) {
+    if (!connection.writing()) {
+      if (!stuck_.empty()) stuck_.erase(&connection);
+      continue;
+    }
+    write_waits();
+    const std::uint64_t sent = connection.report().bytes_out;
+    if (stuck_[&connection].stuck_for_now(connection.socket(), sent, now) >= limit) {
+      too_long.push_back(&connection);
+    }
+  }
+  for (LoopConnection* connection : too_long) connection->end(ETIMEDOUT, SessionLimit::write);
+}
+
+void LoopModel::end_old() {
+  while (!by_age_.empty()) {
+    LoopConnection& oldest = *by_age_.begin()->second;
+    const TimePoint end = end_of_session(context_.sessions.settings, oldest.report().accepted);
+    if (end > context_.loop.now()) return end_of_oldest_.arm(end);
+    by_age_.erase(by_age_.begin());  // it may go on for a while, if only for a call in background
+    oldest.end(ECANCELED);
   }
 }
 

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <list>
+#include <map>
+#include <unordered_map>
 
 #include "model/model.hpp"
 #include "serve/hold_up_policy.hpp"
 #include "serve/loop_connection.hpp"
+#include "serve/write_progress.hpp"
 
 namespace berth {
 
@@ -22,7 +25,11 @@ class LoopModel final : public Model, private LoopConnection::Owner {
  private:
   void moved(LoopConnection& connection) override;
   void over(LoopConnection& connection) override;
+  void write_waits() override;
+  void limit_life(LoopConnection& connection);
   void end_silent();
+  void end_stuck();
+  void end_old();
   void on_long_turn(Duration length);
   template <class Call>
   void for_each(Call call);
@@ -33,6 +40,12 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   std::list<LoopConnection> connections_;
   BackgroundPool background_;  // ends first: what it still calls belongs to a connection
   CallTimer idle_;
+  // For write_timeout: those whose write was waiting when they were last looked at.
+  std::unordered_map<LoopConnection*, WriteProgress> stuck_;
+  CallTimer look_for_stuck_;
+  // For session_timeout: by their numbers, and so the oldest first. Empty without one.
+  std::map<std::uint64_t, LoopConnection*> by_age_;
+  CallTimer end_of_oldest_;
   HoldUpPolicy hold_ups_;
 };
 

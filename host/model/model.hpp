@@ -65,6 +65,8 @@ struct ModelRow {
 
   // The sockets of this model's connections: non-blocking, or left to block.
   bool blocking_sockets;
+  // Whether each session has a process of its own, for which `resources` are then meant.
+  bool process_per_session;
   // Descriptors that the worker keeps open for each connection.
   unsigned descriptors_per_connection;
   // The loop that the worker's main thread turns.

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <system_error>
 
 #include "serve/blocking_connection.hpp"
+#include "serve/resources.hpp"
 
 namespace berth {
 
@@ -42,6 +44,9 @@ class ProcessModel::SharedSlots {
 
 namespace {
 
+// What a session has between being told to end and being killed.
+constexpr Duration kGrace = std::chrono::seconds(1);
+
 // What the signal handlers of a session's process work on. They only set flags and shut the socket
 // down: a system call that waits for the client then returns, whenever the signal came. They lie
 // with the thread's own data, a page that a fork writes to anyway.
@@ -69,7 +74,8 @@ void install_session_handlers() {
 
 ProcessModel::ProcessModel(ModelContext context)
     : context_(std::move(context)),
-      slots_(std::make_unique<SharedSlots>(context_.max_connections)) {
+      slots_(std::make_unique<SharedSlots>(context_.max_connections)),
+      next_end_(context_.loop.timers(), [this] { end_old(); }) {
   install_session_handlers();
   ::sigemptyset(&no_signals_);
   // What a handler prints is out at once: a session ends with _exit(), or in a crash.
@@ -81,8 +87,10 @@ ProcessModel::~ProcessModel() = default;
 
 ProcessModel::SlotIndex ProcessModel::take_slot() {
   if (free_.empty()) {
-    pids_.push_back(0);
-    return pids_.size() - 1;
+    // Room for the day when all are free, since then there may be no memory.
+    if (free_.capacity() <= sessions_.size()) free_.reserve(2 * sessions_.size() + 1);
+    sessions_.emplace_back();
+    return sessions_.size() - 1;
   }
   const SlotIndex index = free_.back();
   free_.pop_back();
@@ -101,19 +109,31 @@ void ProcessModel::start(AcceptedConnection accepted) {
     context_.sessions.log.error("connection {} is closed: cannot start a process: {}", accepted.id,
                                 std::strerror(errno));
     free_.push_back(index);
+    context_.sessions.give_back(accepted.peer);
     return;
   }
   accepted.socket.reset();  // the session's own copy goes on; watching it may need the number
-  pids_[index] = pid;
-  ++sessions_;
-  if (watch_process(index, pid)) return;
+  const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
+  sessions_[index] = {.pid = pid, .due = end};
+  ++count_;
+  if (end < next_end_.due()) next_end_.arm(end);
+  if (try_to_watch(index, pid)) return;
   context_.sessions.log.error("connection {} is closed: its process cannot be watched: {}",
                               accepted.id, std::strerror(errno));
   ::kill(pid, SIGKILL);
   on_process_end(index, SIGKILL);
 }
 
-void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
+bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
+  try {
+    return watch_process(index, pid);
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
+    return false;
+  }
+}
+
+void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) noexcept {
   for (const int descriptor : context_.worker_descriptors) ::close(descriptor);
   redirect_crash_note(slot.crash);
   TimerQueue timers;
@@ -121,7 +141,8 @@ void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) {
   BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers);
   the_connection = &connection;
   the_stop = &context_.sessions.stop;
-  restore_signals();
+  leave_worker();
+  limit_resources(context_.sessions.settings.resources);
   ::sigprocmask(SIG_SETMASK, &no_signals_, nullptr);
 
   connection.serve();
@@ -135,20 +156,48 @@ void ProcessModel::on_process_end(SlotIndex index, int signal) {
   if (report.end == SessionEnd::running) {
     const int noted = slot.crash.signal;
     report.error = signal != 0 ? signal : noted;
-    report.end = noted == CrashNote::kExit ? SessionEnd::exited
-                 : report.error != 0       ? SessionEnd::crashed
-                                           : SessionEnd::vanished;
+    report.end = noted == CrashNote::kExit                          ? SessionEnd::exited
+                 : sessions_[index].stage == Session::Stage::killed ? SessionEnd::killed
+                 : report.error != 0                                ? SessionEnd::crashed
+                                                                    : SessionEnd::vanished;
   }
-  log_ended(context_.sessions.log, report, context_.sessions.settings.handler);
-  pids_[index] = 0;
+  on_session_over(context_.sessions, report);
+  sessions_[index] = {};
   free_.push_back(index);
-  --sessions_;
+  --count_;
   context_.on_session_end();
 }
 
 void ProcessModel::send_to_all(int signal) {
-  for (SlotIndex index = 0; index < pids_.size(); ++index) {
-    if (pids_[index] != 0) send_signal(index, signal);
+  for (SlotIndex index = 0; index < sessions_.size(); ++index) {
+    if (sessions_[index].pid != 0) send_signal(index, signal);
+  }
+}
+
+void ProcessModel::end_old() {
+  const TimePoint now = context_.loop.now();
+  TimePoint next = kNever;
+  for (SlotIndex index = 0; index < sessions_.size(); ++index) {
+    if (sessions_[index].due <= now) advance(index, now);
+    next = std::min(next, sessions_[index].due);
+  }
+  next_end_.arm(next);
+}
+
+// To the next stage of a session that has lasted too long.
+void ProcessModel::advance(SlotIndex index, TimePoint now) {
+  Session& session = sessions_[index];
+  switch (session.stage) {
+    case Session::Stage::running:
+      session.stage = Session::Stage::told;
+      session.due = after(now, kGrace);
+      return send_signal(index, SIGHUP);
+    case Session::Stage::told:
+      session.stage = Session::Stage::killed;
+      session.due = kNever;
+      return send_signal(index, SIGKILL);
+    case Session::Stage::killed:
+      return;
   }
 }
 

@@ -33,6 +33,7 @@ const ModelRow kSelectModel = {
     .costs = "well under 1 KiB a connection; each turn looks at every descriptor",
     .choose = "many short exchanges that do not use much CPU; up to some hundred connections",
     .blocking_sockets = false,
+    .process_per_session = false,
     .descriptors_per_connection = 1,
     .make_loop =
         [] { return std::make_unique<EventLoop>(std::make_unique<SelectDemultiplexer>()); },

@@ -37,8 +37,7 @@ class SignalForkModel final : public ProcessModel {
 
   [[nodiscard]] bool watch_process(SlotIndex index, pid_t pid) override;
   void on_end(Process& process);
-  // So that the handler's own wait(2), system(3) and popen(3) work.
-  void restore_signals() override { ::signal(SIGCHLD, SIG_DFL); }
+  void leave_worker() override;
   void send_signal(SlotIndex index, int signal) override {
     (void)::pidfd_send_signal(processes_[index]->pidfd.get(), signal, nullptr, 0);
   }
@@ -59,6 +58,15 @@ bool SignalForkModel::watch_process(SlotIndex index, pid_t pid) {
   return process->watch.start(context_.loop.demultiplexer(), process->pidfd.get(), *process);
 }
 
+void SignalForkModel::leave_worker() {
+  ::signal(SIGCHLD, SIG_DFL);  // so that the handler's own wait(2), system(3) and popen(3) work
+  // Where its descriptors are limited, those that stand for the other sessions are not its own.
+  if (context_.sessions.settings.resources.descriptors == 0) return;
+  for (const auto& process : processes_) {
+    if (process) process->pidfd.reset();
+  }
+}
+
 void SignalForkModel::on_end(Process& process) {
   process.watch.stop();
   process.pidfd.reset();
@@ -75,6 +83,7 @@ const ModelRow kSignalForkModel = {
     .costs = "as fork, and a descriptor of the worker's a connection; never a zombie",
     .choose = "as fork, where not even a short-lived <defunct> may be seen",
     .blocking_sockets = true,
+    .process_per_session = true,
     .descriptors_per_connection = 1,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {

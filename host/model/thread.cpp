@@ -2,12 +2,16 @@
 // next, since making a thread costs more than waking one.
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <list>
 #include <mutex>
+#include <new>
+#include <string>
 #include <system_error>
 #include <thread>
 
@@ -21,6 +25,8 @@ namespace berth {
 namespace {
 
 constexpr auto kIdleThreadWaits = std::chrono::seconds(10);
+// When to look again for sessions that were on their way to a thread.
+constexpr Duration kSoon = std::chrono::milliseconds(10);
 
 class ThreadModel final : public Model {
  public:
@@ -33,13 +39,17 @@ class ThreadModel final : public Model {
 
  private:
   class Registration;
+  [[nodiscard]] std::string start_thread();
   void run_thread();
   void serve(AcceptedConnection accepted, BufferPool& buffers);
   void count_end();
+  void end_old();
+  [[nodiscard]] TimePoint interrupt_old(TimePoint now);
 
   ModelContext context_;
   Fd ended_;  // an eventfd: the main thread has to look at sessions()
   CallWatcher on_ended_;
+  CallTimer end_of_oldest_;  // for session_timeout
   std::atomic<std::size_t> sessions_{0};
 
   std::mutex mutex_;  // guards what follows
@@ -78,7 +88,8 @@ ThreadModel::ThreadModel(ModelContext context)
         eventfd_t count;
         (void)::eventfd_read(ended_.get(), &count);
         context_.on_session_end();
-      }) {
+      }),
+      end_of_oldest_(context_.loop.timers(), [this] { end_old(); }) {
   if (!ended_ || !context_.sessions.stop.make_events()) {
     throw std::system_error(errno, std::generic_category(), "eventfd");
   }
@@ -94,24 +105,36 @@ ThreadModel::~ThreadModel() {
 }
 
 void ThreadModel::start(AcceptedConnection accepted) {
-  ++sessions_;
+  const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
+  if (end < end_of_oldest_.due()) end_of_oldest_.arm(end);
   const std::scoped_lock lock(mutex_);
   waiting_.push_back(std::move(accepted));
+  ++sessions_;
   if (idle_ >= waiting_.size()) return work_.notify_one();
+  const std::string failure = start_thread();
+  if (failure.empty()) return;
+  Log& log = context_.sessions.log;
+  if (threads_ > 0) {  // the next one that is through takes it
+    return log.warn("connection {} waits: cannot start a thread: {}", waiting_.back().id, failure);
+  }
+  log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id, failure);
+  context_.sessions.give_back(waiting_.back().peer);
+  waiting_.pop_back();
+  count_end();
+}
+
+// With the lock held. The system's words where there is no thread to be had, else "".
+std::string ThreadModel::start_thread() {
   ++threads_;
   try {
     std::thread([this] { run_thread(); }).detach();
+    return "";
   } catch (const std::system_error& failure) {
     --threads_;
-    Log& log = context_.sessions.log;
-    if (threads_ > 0) {  // the next one that is through takes it
-      return log.warn("connection {} waits: cannot start a thread: {}", waiting_.back().id,
-                      failure.code().message());
-    }
-    log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id,
-              failure.code().message());
-    waiting_.pop_back();
-    count_end();
+    return std::strerror(failure.code().value());
+  } catch (const std::bad_alloc&) {
+    --threads_;
+    return std::strerror(ENOMEM);
   }
 }
 
@@ -135,15 +158,23 @@ void ThreadModel::run_thread() {
 
 void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
   SessionContext& sessions = context_.sessions;
+  const std::uint64_t id = accepted.id;
+  const SocketAddress peer = accepted.peer;
   SessionReport report;
-  {
+  try {
     TimerQueue timers;
     BlockingConnection connection(sessions, std::move(accepted), timers, buffers);
     const Registration registration(*this, connection);
+    const TimePoint end = end_of_session(sessions.settings, connection.report().accepted);
+    if (end != kNever && end <= Clock::now()) connection.interrupt();  // no thread was free so long
     connection.serve();
     report = connection.report();
+  } catch (const std::bad_alloc&) {
+    sessions.log.error("connection {} is closed: {}", id, std::strerror(ENOMEM));
+    sessions.give_back(peer);
+    return count_end();
   }
-  log_ended(sessions.log, report, sessions.settings.handler);
+  on_session_over(sessions, report);
   count_end();
 }
 
@@ -152,6 +183,32 @@ void ThreadModel::count_end() {
   const std::size_t before = sessions_.fetch_sub(1);
   if (before < context_.max_connections && !context_.sessions.stop.draining()) return;
   (void)::eventfd_write(ended_.get(), 1);
+}
+
+void ThreadModel::end_old() { end_of_oldest_.arm(interrupt_old(context_.loop.now())); }
+
+// Interrupts the sessions whose time is over. When the next one's will be; kNever if none is seen.
+TimePoint ThreadModel::interrupt_old(TimePoint now) {
+  const ListenerSettings& settings = context_.sessions.settings;
+  const std::scoped_lock lock(mutex_);
+  TimePoint next = kNever;
+  for (BlockingConnection* connection : serving_) {
+    if (connection->interrupted()) continue;
+    const TimePoint end = end_of_session(settings, connection->report().accepted);
+    if (end <= now) {
+      connection->interrupt();
+    } else {
+      next = std::min(next, end);
+    }
+  }
+  // Those that wait for a thread look at the clock themselves when they get one, in serve().
+  for (const AcceptedConnection& connection : waiting_) {
+    const TimePoint end = end_of_session(settings, connection.accepted);
+    if (end > now) next = std::min(next, end);
+  }
+  // One that is neither here nor there is just being taken to its thread.
+  const bool all_seen = serving_.size() + waiting_.size() >= sessions_;
+  return all_seen ? next : std::min(next, after(now, kSoon));
 }
 
 void ThreadModel::cancel_sessions() {
@@ -170,6 +227,7 @@ const ModelRow kThreadModel = {
     .costs = "some KiB of memory a connection, and a thread of the kernel's",
     .choose = "long or CPU-bound work that shares state; some thousand connections",
     .blocking_sockets = true,
+    .process_per_session = false,
     .descriptors_per_connection = 1,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {

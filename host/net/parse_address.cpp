@@ -16,8 +16,12 @@ bool is_ipv4(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), &ignored) == 1;
 }
 
-// A zone (`fe80::1%eth0`) is left to the resolver, which knows this machine's interfaces.
+bool is_visible(char c) { return c > ' ' && c < '\x7f'; }
+
+// A zone (`fe80::1%eth0`) is left to the resolver, which knows this machine's interfaces; but no
+// part of a host may be hidden from the resolver or from who reads the log, behind a zero, say.
 bool is_ipv6(const std::string& host) {
+  if (!std::all_of(host.begin(), host.end(), is_visible)) return false;
   const auto zone = host.find('%');
   if (zone != std::string::npos && zone + 1 == host.size()) return false;
   in6_addr ignored;

@@ -72,6 +72,20 @@ Result<Fd> listen_on(const SocketAddress& address, int backlog, Take how) {
   return bound;
 }
 
+// The sockets that share the address of the first, and it.
+Result<std::vector<Fd>> add_beside(Fd first, int backlog, unsigned count) {
+  std::vector<Fd> sockets;
+  sockets.push_back(std::move(first));
+  if (auto bound = bind_beside(sockets, count); !bound) return bound.error();
+  for (std::size_t i = 1; i < sockets.size(); ++i) {
+    const Fd& socket = sockets[i];
+    if (listen(socket.get(), backlog) != 0) {
+      return failed("listen on", local_address(socket.get()), errno);
+    }
+  }
+  return sockets;
+}
+
 }  // namespace
 
 Result<Fd> listen_on(const SocketAddress& address, int backlog) {
@@ -82,20 +96,20 @@ Result<std::vector<Fd>> listen_together(const SocketAddress& address, int backlo
   // With SO_REUSEPORT from the start, two hosts of one user would share an address and not know.
   // So the first socket takes it alone, which fails wherever anybody listens, and lets others join
   // it only when it listens itself: from then on the same attempt of another host fails.
-  std::vector<Fd> sockets;
   auto first = listen_on(address, backlog, Take::alone);
   if (!first) return first.error();
-  sockets.push_back(std::move(*first));
-  if (count > 1 && !set_option(sockets[0], SOL_SOCKET, SO_REUSEPORT)) {
-    return failed("share", address, errno);
-  }
-  const SocketAddress taken = local_address(sockets[0].get());
-  while (sockets.size() < count) {
-    auto next = listen_on(taken, backlog, Take::together);
-    if (!next) return next.error();
-    sockets.push_back(std::move(*next));
-  }
-  return sockets;
+  return add_beside(std::move(*first), backlog, count);
+}
+
+Result<std::vector<Fd>> listen_beside(Fd bound, int backlog, unsigned count) {
+  const SocketAddress address = local_address(bound.get());
+  // Whoever made it chose another backlog, or it was shut down by a listener that failed.
+  if (listen(bound.get(), backlog) != 0) return failed("listen on", address, errno);
+  auto sockets = add_beside(std::move(bound), backlog, count);
+  if (sockets) return sockets;
+  return Error{sockets.error().message +
+               "; several workers need further sockets beside one that was handed over, which only "
+               "the user who made that one can bind: say workers: 1, or run the host as that user"};
 }
 
 Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count) {
@@ -122,6 +136,14 @@ SocketAddress local_address(int socket) {
   auto* any = reinterpret_cast<sockaddr*>(&address);
   if (getsockname(socket, any, &length) != 0) return {};
   return {any, length};
+}
+
+std::optional<unsigned> queue_length(int socket) {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
+  if (info.tcpi_state != TCP_LISTEN) return std::nullopt;
+  return info.tcpi_unacked;  // of a socket that listens: its queue (tcp_get_info in net/ipv4/tcp.c)
 }
 
 int longest_backlog() {

@@ -1,6 +1,7 @@
 // Sockets made the way this host needs them. All are close-on-exec.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -27,8 +28,16 @@ namespace berth {
 // Whether a socket listens (SO_ACCEPTCONN, man 7 socket).
 [[nodiscard]] bool is_listening(int socket);
 
+// `count` of them as above, the first being one that is bound already, by a service manager say.
+// All but it take a host that runs as the user who made it.
+[[nodiscard]] Result<std::vector<Fd>> listen_beside(Fd bound, int backlog, unsigned count);
+
 // Where a bound socket really listens (port 0 replaced by the port it got).
 [[nodiscard]] SocketAddress local_address(int socket);
+
+// How many connections wait in the queue of a listening TCP socket; nothing where the kernel does
+// not tell.
+[[nodiscard]] std::optional<unsigned> queue_length(int socket);
 
 // The kernel's upper bound for a backlog (net.core.somaxconn); it cuts longer ones silently.
 [[nodiscard]] int longest_backlog();

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -14,9 +15,10 @@
 #include <string>
 #include <string_view>
 
-#include "base/fd.hpp"
+#include "base/privileges.hpp"
 #include "base/source.hpp"
 #include "plugin/options.hpp"
+#include "plugin/safe_path.hpp"
 
 namespace berth {
 
@@ -53,15 +55,21 @@ bool is_whole(int file, const FileHeader& header, std::size_t size) {
   return header.e_shoff <= size && sections <= size - header.e_shoff;
 }
 
+bool has_all_texts(const berth_option& option) {
+  if (option.name == nullptr || option.help == nullptr) return false;
+  if (option.required == 0 && option.default_value == nullptr) return false;
+  if (option.choice_count == 0) return option.type != BERTH_CHOICE;
+  if (option.choices == nullptr) return false;
+  const char* const* const end = option.choices + option.choice_count;
+  return std::find(option.choices, end, nullptr) == end;
+}
+
 std::string abi_version(std::uint32_t abi_major, std::uint32_t abi_minor) {
   return std::to_string(abi_major) + "." + std::to_string(abi_minor);
 }
 
-}  // namespace
-
-Result<void> vet_file(const fs::path& file) {
-  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) return system_error("cannot open " + file.string(), errno);
+// What the file looks like, without running anything of it.
+Result<void> vet_content(const Fd& fd, const fs::path& file) {
   struct stat status {};
   if (::fstat(fd.get(), &status) < 0) return system_error("cannot look at " + file.string(), errno);
   if (!S_ISREG(status.st_mode)) return Error{file.string() + " is not a regular file"};
@@ -82,6 +90,50 @@ Result<void> vet_file(const fs::path& file) {
     return Error{file.string() + " is cut short or damaged (build or copy it again)"};
   }
   return {};
+}
+
+Result<Fd> open_vetted(const fs::path& file) {
+  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) return system_error("cannot open " + file.string(), errno);
+  if (auto vetted = vet_content(fd, file); !vetted) return vetted.error();
+  return fd;
+}
+
+// The name by which this process opens the file. Its own, where that can be; a plugin then finds
+// what lies beside it ($ORIGIN), and debuggers find the plugin. In a folder that is closed to this
+// user (/root, say) the open descriptor leads to it.
+fs::path name_to_load(const fs::path& file, const Fd& opened) {
+  fs::path path = fs::absolute(file);
+  if (::eaccess(path.c_str(), R_OK) == 0) return path;
+  return "/proc/self/fd/" + std::to_string(opened.get());
+}
+
+Error cannot_load(const fs::path& file, const fs::path& name, std::string why) {
+  const std::string own_name = fs::absolute(file).string();
+  if (const auto at = why.find(name.string()); at != std::string::npos) {
+    why.replace(at, name.string().size(), own_name);
+  }
+  Error error{"cannot load " + why};
+  if (::eaccess(name.c_str(), R_OK) != 0 && errno == EACCES) {
+    error.message +=
+        " (user " + std::to_string(::geteuid()) + " may not read it: chmod a+r " + own_name + ")";
+  }
+  return error;
+}
+
+}  // namespace
+
+Result<void> vet_file(const fs::path& file) {
+  if (auto opened = open_vetted(file); !opened) return opened.error();
+  return {};
+}
+
+Result<Fd> open_plugin(const fs::path& file) {
+  auto opened = open_vetted(file);
+  if (!opened || !is_root_among_others()) return opened;
+  const auto hazard = hazard_of(file);
+  if (hazard && !hazard->of_program_too) return Error{hazard->message};
+  return opened;
 }
 
 Result<void> check_abi(const berth_plugin* plugin) {
@@ -106,13 +158,17 @@ Result<void> check_abi(const berth_plugin* plugin) {
       (plugin->options == nullptr && plugin->option_count > 0)) {
     return Error{"its table lacks name, summary, create, destroy, serve or options"};
   }
+  // Whole multiples alone put each row where a berth_option may lie.
+  if (plugin->option_size % alignof(berth_option) != 0) {
+    return Error{"its options are " + std::to_string(plugin->option_size) + " bytes long, not a " +
+                 "multiple of " + std::to_string(alignof(berth_option))};
+  }
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < plugin->option_count; ++i) {
     const berth_option& option = option_row(*plugin, i);
-    if (option.name == nullptr || option.help == nullptr ||
-        (option.required == 0 && option.default_value == nullptr) ||
-        (option.choices == nullptr && option.choice_count > 0)) {
-      return Error{"row " + std::to_string(i) + " of its options lacks name, help or default"};
+    if (!has_all_texts(option)) {
+      return Error{"row " + std::to_string(i) +
+                   " of its options lacks name, help, default or a choice"};
     }
     if (!names.insert(option.name).second) {
       return Error{"it has two options called " + in_quotes(option.name)};
@@ -122,10 +178,16 @@ Result<void> check_abi(const berth_plugin* plugin) {
 }
 
 Result<const berth_plugin*> load_plugin(const fs::path& file) {
-  if (auto vetted = vet_file(file); !vetted) return vetted.error();
+  const auto opened = open_plugin(file);
+  if (!opened) return opened.error();
+  return load_plugin(file, opened.value());
+}
+
+Result<const berth_plugin*> load_plugin(const fs::path& file, const Fd& opened) {
+  const fs::path name = name_to_load(file, opened);
   // RTLD_NOW: a symbol that is missing is told here and not in the middle of a session.
-  void* const library = ::dlopen(fs::absolute(file).c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return Error{std::string("cannot load ") + ::dlerror()};
+  void* const library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return cannot_load(file, name, ::dlerror());
   void* const symbol = ::dlsym(library, BERTH_ENTRY_SYMBOL);
   if (symbol == nullptr) {
     return Error{file.string() + " is not a handler: it exports no " BERTH_ENTRY_SYMBOL

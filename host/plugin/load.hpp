@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
 
 namespace berth {
@@ -14,8 +15,17 @@ namespace berth {
 // machine.
 [[nodiscard]] Result<void> vet_file(const std::filesystem::path& file);
 
-// Vets, loads (never to be unloaded) and compares magic and versions. The error names the file and
-// the remedy.
+// Vets and opens it, for the process to load after it has dropped its privileges: what is open then
+// needs no right to the folders it lies in. As root, a file that somebody else could replace
+// (plugin/safe_path.hpp) is refused.
+[[nodiscard]] Result<Fd> open_plugin(const std::filesystem::path& file);
+
+// Loads what open_plugin() has opened (never to be unloaded) and compares magic and versions. The
+// error names the file and the remedy.
+[[nodiscard]] Result<const berth_plugin*> load_plugin(const std::filesystem::path& file,
+                                                      const Fd& opened);
+
+// Both at once, where no privileges are dropped between them.
 [[nodiscard]] Result<const berth_plugin*> load_plugin(const std::filesystem::path& file);
 
 // Compares what a plugin's entry function returned with what this host can serve.

@@ -22,7 +22,17 @@ namespace {
 // The last byte of a whole answer: exit() in a plugin's constructor sends none.
 constexpr char kEndOfAnswer = '\n';
 
+// Handlers that the parent installed, and its open sockets, are nothing to a plugin's constructors.
+void begin_anew(int answer) {
+  close_all_but({0, 1, 2, answer});
+  for (int signal = 1; signal < NSIG; ++signal) (void)::signal(signal, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 [[noreturn]] void work_in_child(const std::function<std::string()>& work, int answer) {
+  begin_anew(answer);
   std::string text;
   try {
     text = work();

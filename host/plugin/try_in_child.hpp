@@ -1,5 +1,7 @@
 // Runs something that may crash, hang or exit (the loading of a plugin) in a child process that is
-// thrown away, so that whatever happens there is only an error here.
+// thrown away, so that whatever happens there is only an error here. The child begins as a program
+// that was just started: every signal has its default action and none is blocked, and it has no
+// descriptor of its parent's but the standard ones.
 #pragma once
 
 #include <functional>

@@ -5,7 +5,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <system_error>
+
+#include "net/socket.hpp"
 
 namespace berth {
 
@@ -19,6 +22,14 @@ constexpr Duration kRetry = std::chrono::milliseconds(100);
 constexpr int kSpareDescriptors = 4;
 // At most one line in so long about accepting being paused.
 constexpr Duration kQuiet = std::chrono::seconds(10);
+// The longest queue there can be, for sockets whose kernel does not tell.
+constexpr unsigned kLongestQueue = 65'535;
+
+timeval timeval_of(Duration timeout) {
+  if (timeout == kUnlimited) return {};  // 0: none
+  const auto whole = std::chrono::ceil<std::chrono::microseconds>(timeout).count();
+  return {static_cast<time_t>(whole / 1'000'000), static_cast<suseconds_t>(whole % 1'000'000)};
+}
 
 }  // namespace
 
@@ -44,7 +55,7 @@ AcceptFailure classify_accept_failure(int errno_value) {
 class Acceptor::Listener final : public Watcher {
  public:
   Listener(Acceptor& acceptor, Fd socket) : acceptor_(acceptor), socket_(std::move(socket)) {}
-  void on_ready() override { acceptor_.accept_some(socket_.get(), kBatch); }
+  void on_ready() override { acceptor_.accept_some(socket_.get()); }
   void watch(EventLoop& loop) {
     if (watch_.start(loop.demultiplexer(), socket_.get(), *this)) return;
     throw std::system_error(errno, std::generic_category(), "cannot watch a listening socket");
@@ -69,55 +80,69 @@ Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::si
 
 Acceptor::~Acceptor() = default;
 
-void Acceptor::listen(std::vector<Fd> sockets, Duration client_timeout) {
-  timeval timeout{};  // 0: none
-  if (client_timeout != kUnlimited) {
-    const auto whole = std::chrono::ceil<std::chrono::microseconds>(client_timeout).count();
-    timeout.tv_sec = static_cast<time_t>(whole / 1'000'000);
-    timeout.tv_usec = static_cast<suseconds_t>(whole % 1'000'000);
-  }
+void Acceptor::listen(std::vector<Fd> sockets, Timeouts timeouts) {
+  const timeval receive = timeval_of(timeouts.receive), send = timeval_of(timeouts.send);
   for (Fd& socket : sockets) {
-    for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
-      (void)::setsockopt(socket.get(), SOL_SOCKET, option, &timeout, sizeof timeout);
-    }
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive);
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
     listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
     listeners_.back()->watch(loop_);
   }
 }
 
-void Acceptor::accept_some(int socket, int at_most) {
-  while (at_most-- > 0 && accept_one(socket)) {
+void Acceptor::accept_some(int socket) {
+  for (int left = kBatch; left > 0; --left) {
+    if (!may_accept() || !accept_one(socket)) return;
   }
 }
 
-bool Acceptor::accept_one(int socket) {
+bool Acceptor::may_accept() {
   if (sessions_() >= rules_.max_connections) {
     pause(Pause::full);
-    return false;
+  } else if (rules_.rate.next() > loop_.now()) {
+    pause(Pause::too_fast);
+  } else {
+    return true;
   }
-  sockaddr_storage peer{};
-  socklen_t length = sizeof peer;
+  return false;
+}
+
+bool Acceptor::accept_one(int socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
   const int flags = SOCK_CLOEXEC | (rules_.blocking_sockets ? 0 : SOCK_NONBLOCK);
-  Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&peer), &length, flags));
-  if (connection) {
-    AcceptedConnection accepted{.socket = std::move(connection),
-                                .peer = {reinterpret_cast<sockaddr*>(&peer), length},
-                                .id = ++accepted_,
-                                .accepted = loop_.now()};
+  Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&storage), &length, flags));
+  if (!connection) return on_failure(errno);
+  const SocketAddress peer(reinterpret_cast<sockaddr*>(&storage), length);
+  if (rules_.admission != nullptr && !rules_.admission->admits(peer)) return true;
+  const int number = connection.get();
+  start_or_close(std::move(connection), peer);
+  // The kernel gives the lowest free number: those below are all taken.
+  const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
+  if (!near_the_end) return true;
+  pause(Pause::try_later);
+  say(
+      fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
+                  "clients wait in the backlog",
+                  number, loop_.demultiplexer().end_of_range()));
+  return false;
+}
+
+void Acceptor::start_or_close(Fd socket, const SocketAddress& peer) {
+  rules_.rate.count(loop_.now());
+  AcceptedConnection accepted{
+      .socket = std::move(socket), .peer = peer, .id = ++accepted_, .accepted = loop_.now()};
+  try {
     log_opened(log_, accepted);
-    const int number = accepted.socket.get();
     start_(std::move(accepted));
-    // The kernel gives the lowest free number: those below are all taken.
-    const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
-    if (!near_the_end) return true;
-    pause(Pause::try_later);
-    say(
-        fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
-                    "clients wait in the backlog",
-                    number, loop_.demultiplexer().end_of_range()));
-    return false;
+  } catch (const std::bad_alloc&) {
+    log_.error("connection {} is closed: {}", accepted_, std::strerror(ENOMEM));
+    if (rules_.admission != nullptr) rules_.admission->withdraw(peer);
   }
-  const int error = errno;
+}
+
+// The answer is accept_one()'s.
+bool Acceptor::on_failure(int error) {
   switch (classify_accept_failure(error)) {
     case AcceptFailure::nothing_waits:
       return false;
@@ -134,14 +159,22 @@ bool Acceptor::accept_one(int socket) {
   return false;
 }
 
+// Where there is no memory for one more, the others go on.
 void Acceptor::pause(Pause why) {
   paused_ = why;
   for (const auto& listener : listeners_) listener->set_active(false);
-  if (why == Pause::try_later) {
-    retry_.arm(after(loop_.now(), kRetry));
-  } else {
-    say(fmt::format("{} connections, as many as there may be: further clients wait in the backlog",
-                    sessions_()));
+  switch (why) {
+    case Pause::no:
+      return;
+    case Pause::full:
+      return say(fmt::format(
+          "{} connections, as many as there may be: further clients wait in the backlog",
+          sessions_()));
+    case Pause::too_fast:
+      retry_.arm(rules_.rate.next());
+      return say("connections come faster than 'rate' says: they wait in the backlog");
+    case Pause::try_later:
+      retry_.arm(after(loop_.now(), kRetry));
   }
 }
 
@@ -152,14 +185,17 @@ void Acceptor::resume() {
 }
 
 void Acceptor::on_session_end() {
-  if (paused_ != Pause::no) resume();
+  // The rate is not waiting for room.
+  if (paused_ == Pause::full || paused_ == Pause::try_later) resume();
 }
 
 void Acceptor::close(Queues queues) {
-  retry_.disarm();
   for (const auto& listener : listeners_) {
     if (queues == Queues::left) break;
-    while (sessions_() < rules_.max_connections && accept_one(listener->socket())) {
+    // Of those who come meanwhile no end need be in sight.
+    const int socket = listener->socket();
+    for (unsigned left = queue_length(socket).value_or(kLongestQueue); left > 0; --left) {
+      if (sessions_() >= rules_.max_connections || !accept_one(socket)) break;
     }
   }
   retry_.disarm();

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "serve/admission.hpp"
 #include "serve/event_loop.hpp"
+#include "serve/rate_gate.hpp"
 #include "serve/session_context.hpp"
 
 namespace berth {
@@ -26,8 +28,16 @@ enum class AcceptFailure {
 class Acceptor {
  public:
   struct Rules {
-    unsigned max_connections;  // the worker's share; exact
-    bool blocking_sockets;     // what accept4 makes
+    unsigned max_connections;        // the worker's share; exact
+    bool blocking_sockets;           // what accept4 makes
+    RateGate rate = {};              // the worker's share
+    Admission* admission = nullptr;  // none: everybody is let in
+  };
+  // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
+  // system call then gives up by itself.
+  struct Timeouts {
+    Duration receive = kUnlimited;
+    Duration send = kUnlimited;
   };
 
   // `sessions` counts those not yet over; `start` takes an accepted connection.
@@ -35,14 +45,13 @@ class Acceptor {
            std::function<void(AcceptedConnection)> start);
   ~Acceptor();
 
-  // `client_timeout` becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux:
-  // a blocking system call then gives a silent client up by itself. Throws std::system_error where
-  // a socket cannot be watched.
-  void listen(std::vector<Fd> sockets, Duration client_timeout);
+  // Throws std::system_error where a socket cannot be watched.
+  void listen(std::vector<Fd> sockets, Timeouts timeouts);
   // To be called when a session is over: there may be room again.
   void on_session_end();
-  // What becomes of the connections that wait in the queues: taken, as far as there is room, since
-  // closing a socket for good resets them; or left to somebody else who has the socket too.
+  // What becomes of the connections that wait in the queues: taken, as far as there is room and
+  // however high the rate, since closing a socket for good resets them; or left to somebody else
+  // who has the socket too.
   enum class Queues { emptied, left };
   // Closes the sockets.
   void close(Queues queues);
@@ -50,11 +59,14 @@ class Acceptor {
 
  private:
   class Listener;
-  enum class Pause { no, full, try_later };
+  enum class Pause { no, full, too_fast, try_later };
 
-  void accept_some(int socket, int at_most);
+  void accept_some(int socket);
+  [[nodiscard]] bool may_accept();
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(int socket);
+  void start_or_close(Fd socket, const SocketAddress& peer);
+  bool on_failure(int error);
   void pause(Pause why);
   void resume();
   void say(std::string text);

@@ -38,7 +38,15 @@ void BlockingConnection::serve() {
   if (must_linger()) linger();
 }
 
-void BlockingConnection::interrupt() { (void)::shutdown(socket_.get(), SHUT_RDWR); }
+void BlockingConnection::interrupt() {
+  interrupted_ = true;
+  (void)::shutdown(socket_.get(), SHUT_RDWR);
+}
+
+Duration BlockingConnection::send_timeout(const ListenerSettings& settings) {
+  if (settings.write_timeout == kUnlimited) return settings.idle_timeout;
+  return std::min(settings.idle_timeout, WriteProgress::interval(settings.write_timeout));
+}
 
 Received BlockingConnection::receive() {
   Lent buffer = buffers_.take();
@@ -63,28 +71,47 @@ ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
 void BlockingConnection::wait_for_one() {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
   // makes the system call return.
-  if (context_.stop.cancelled()) return break_off(ECANCELED);
+  if (cancelled()) return break_off(ECANCELED);
   const bool alone = timers_.next() == kNever && reading() != writing();
   if (!alone || read_ends_on_drain()) return poll_for_first();
   flags_ = 0;
-  after_call(writing() ? carry_on_write() : carry_on_read());
+  const bool writes = writing();
+  const ssize_t result = writes ? carry_on_write() : carry_on_read();
+  flags_ = MSG_DONTWAIT;
+  if (writes && result == kNotYet && !cancelled()) return on_no_room();
+  after_call(result);
 }
 
 void BlockingConnection::after_call(ssize_t result) {
-  flags_ = MSG_DONTWAIT;
-  if (context_.stop.cancelled()) {
+  if (cancelled()) {
     if (!finished()) break_off(ECANCELED);
   } else if (result == kNotYet) {
-    break_off(ETIMEDOUT);  // the socket's own timeout
+    break_off(ETIMEDOUT, SessionLimit::idle);  // the socket's own timeout
   } else if (result != -EINTR) {
     silent_for_ = Duration::zero();
   }
 }
 
+// A blocking send has ended at the socket's own timeout.
+void BlockingConnection::on_no_room() {
+  const ListenerSettings& settings = context_.settings;
+  if (settings.write_timeout == kUnlimited) return break_off(ETIMEDOUT, SessionLimit::idle);
+  const Duration stuck = progress_.stuck_for_now(socket_.get(), report().bytes_out, Clock::now());
+  if (stuck >= settings.write_timeout) return break_off(ETIMEDOUT, SessionLimit::write);
+  if (stuck >= settings.idle_timeout) break_off(ETIMEDOUT, SessionLimit::idle);
+}
+
+// Whether a write is pending whose time is over.
+bool BlockingConnection::is_stuck(TimePoint now) {
+  const Duration limit = context_.settings.write_timeout;
+  if (!writing() || limit == kUnlimited) return false;
+  return progress_.stuck_for_now(socket_.get(), report().bytes_out, now) >= limit;
+}
+
 void BlockingConnection::poll_for_first() {
   // Without events, at worst a drain is noticed late.
   (void)context_.stop.make_events();
-  if (context_.stop.cancelled()) return;
+  if (cancelled()) return;
   if (context_.stop.draining() && read_ends_on_drain()) return end_read_on_drain();
 
   short events = 0;
@@ -97,10 +124,14 @@ void BlockingConnection::poll_for_first() {
   const TimePoint start = Clock::now();
   const TimePoint idle_end =
       events == 0 ? kNever : after(start, context_.settings.idle_timeout - silent_for_);
+  const TimePoint last_end = end_of_session(context_.settings, report().accepted);
+  TimePoint wake = std::min({timers_.next(), idle_end, last_end});
+  if (writing() && context_.settings.write_timeout != kUnlimited) {
+    wake = std::min(wake, after(start, WriteProgress::interval(context_.settings.write_timeout)));
+  }
   timespec storage;
-  const int ready = ::ppoll(polled.data(), polled.size(),
-                            until(std::min(timers_.next(), idle_end), storage), nullptr);
-  if (context_.stop.cancelled()) return;
+  const int ready = ::ppoll(polled.data(), polled.size(), until(wake, storage), nullptr);
+  if (cancelled()) return;
   const bool moved = ready > 0 && move_what_is_ready(polled[0].revents);
   const TimePoint now = Clock::now();
   if (moved) {
@@ -109,7 +140,10 @@ void BlockingConnection::poll_for_first() {
     silent_for_ += now - start;  // also over reads that end by a time of their own
   }
   timers_.fire_due(now);
-  if (now >= idle_end && !moved && !finished()) break_off(ETIMEDOUT);
+  if (finished()) return;
+  if (now >= last_end) return break_off(ECANCELED);
+  if (!moved && now >= idle_end) return break_off(ETIMEDOUT, SessionLimit::idle);
+  if (is_stuck(now)) break_off(ETIMEDOUT, SessionLimit::write);
 }
 
 // Whether any byte went in or out, or an operation came to its end.
@@ -131,7 +165,7 @@ Connection::Called BlockingConnection::make_call(berth_operation& operation) {
 void BlockingConnection::linger() {
   half_close();
   const TimePoint end = after(Clock::now(), kLingerTime);
-  while (Clock::now() < end && !drop_input() && !context_.stop.cancelled()) {
+  while (Clock::now() < end && !drop_input() && !cancelled()) {
     pollfd polled = {socket_.get(), POLLIN, 0};
     timespec storage;
     (void)::ppoll(&polled, 1, until(end, storage), nullptr);

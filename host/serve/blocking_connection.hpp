@@ -2,12 +2,17 @@
 // system call that carries it out. Only where several things are waited for at once does poll(2)
 // wait for the first of them.
 //
-// The socket blocks, and its SO_RCVTIMEO and SO_SNDTIMEO are the listener's idle timeout.
+// The socket blocks. Its SO_RCVTIMEO is the listener's idle_timeout, and its SO_SNDTIMEO what
+// send_timeout() says. The end of a session that lasts too long comes from outside, by interrupt(),
+// unless it is seen here first.
 #pragma once
 
 #include <sys/socket.h>
 
+#include <atomic>
+
 #include "serve/connection.hpp"
+#include "serve/write_progress.hpp"
 
 namespace berth {
 
@@ -19,18 +24,24 @@ class BlockingConnection final : public Connection {
       : Connection(context, std::move(accepted)), timers_(timers), buffers_(buffers) {}
 
   // Serves from the first byte to the last; returns when the session is over and its socket closed.
-  // It ends early when context.stop is cancelled and interrupt() is called.
   void serve();
 
-  // Wakes a system call that waits for the client, for good: whatever it waited for has come to an
-  // end. Async-signal-safe, and safe from any thread while serve() has not returned.
+  // Ends it early, as a drain's deadline does: wakes a system call that waits for the client, for
+  // good, and whatever it waited for is cancelled. A wait for something else is ended by
+  // context.stop alone. Async-signal-safe, and safe from any thread while serve() has not returned.
   void interrupt();
+  [[nodiscard]] bool interrupted() const { return interrupted_; }
+
+  // How long a system call may wait for room before it has to be looked whether there will be any.
+  [[nodiscard]] static Duration send_timeout(const ListenerSettings& settings);
 
  private:
   void wait_for_one();
   void poll_for_first();
   [[nodiscard]] bool move_what_is_ready(short events);
   void after_call(ssize_t result);
+  void on_no_room();
+  [[nodiscard]] bool is_stuck(TimePoint now);
   void linger();
   [[nodiscard]] bool drop_input();
   Received receive() override;
@@ -38,6 +49,7 @@ class BlockingConnection final : public Connection {
   Called make_call(berth_operation& operation) override;
 
   TimerQueue& timers() override { return timers_; }
+  [[nodiscard]] bool cancelled() const override { return interrupted_ || Connection::cancelled(); }
 
   TimerQueue& timers_;
   BufferPool& buffers_;
@@ -45,6 +57,8 @@ class BlockingConnection final : public Connection {
 
   // How long the client has been waited for in poll(2) since it last moved.
   Duration silent_for_{0};
+  WriteProgress progress_;  // of the write that waits
+  std::atomic<bool> interrupted_{false};
 };
 
 }  // namespace berth

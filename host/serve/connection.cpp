@@ -115,11 +115,16 @@ int Connection::write(berth_operation& operation) {
   write_ = &operation;
   written_ = 0;
   operation.error = 0;
-  const ssize_t sent = send_more();
-  if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
-  write_ = nullptr;
-  if (sent < 0) return end_at_once(operation, error_);
-  return BERTH_DONE;
+  try {
+    const ssize_t sent = send_more();
+    if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
+    write_ = nullptr;
+    if (sent < 0) return end_at_once(operation, error_);
+    return BERTH_DONE;
+  } catch (const std::bad_alloc&) {
+    write_ = nullptr;
+    return end_at_once(operation, ENOMEM);
+  }
 }
 
 int Connection::sleep(berth_operation& operation) {
@@ -141,13 +146,15 @@ int Connection::background(berth_operation& operation) {
   }
   // As for a sleep: a client that has gone ends no call. Where calls are made at once no system
   // call of the host's may have come by to see that the session is cancelled.
-  if (context_.stop.cancelled()) error_ = ECANCELED;
+  if (cancelled()) error_ = ECANCELED;
   if (error_ == ECANCELED) return end_at_once(operation, error_);
   if (calls_ == std::numeric_limits<decltype(calls_)>::max()) return end_at_once(operation, ENOMEM);
   operation.error = 0;
   try {
     if (make_call(operation) == Called::at_once) return BERTH_DONE;
   } catch (const std::bad_alloc&) {
+    log(LogLevel::warn,
+        "a call in the background cannot be made: there is no thread for it, or no memory");
     return end_at_once(operation, ENOMEM);
   }
   ++calls_;
@@ -157,14 +164,24 @@ int Connection::background(berth_operation& operation) {
 void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
   report_.error = error_;
+  if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
+    report_.limit = SessionLimit::whole;
+  }
   if (outcome == BERTH_FAILED) {
     report_.end = SessionEnd::failed;
-    const std::string why = text.empty() ? "no reason given" : std::string(text);
-    log(LogLevel::error, "handler '" + context_.settings.handler + "' failed: " + why);
+    log_failure(text.empty() ? "no reason given" : text);
   } else if (error_ != 0) {
     report_.end = SessionEnd::lost;
   } else {
     report_.end = at_end_ ? SessionEnd::client : SessionEnd::handler;
+  }
+}
+
+void Connection::log_failure(std::string_view why) {
+  try {
+    log(LogLevel::error, "handler '" + context_.settings.handler + "' failed: " + std::string(why));
+  } catch (const std::bad_alloc&) {
+    context_.log.lose_line();
   }
 }
 
@@ -174,7 +191,11 @@ void Connection::end_if_forgotten() {
 }
 
 void Connection::log(LogLevel level, std::string_view text) {
-  context_.log.write(level, berth::describe(report_) + ": " + std::string(text));
+  try {
+    context_.log.write(level, berth::describe(report_) + ": " + std::string(text));
+  } catch (const std::bad_alloc&) {
+    context_.log.lose_line();
+  }
 }
 
 // ---- Reading ----
@@ -185,7 +206,7 @@ int Connection::take(Received received) {
     report_.bytes_in += static_cast<std::uint64_t>(received.result);
     lent_ = std::move(received.bytes);
     read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
-  } else if (received.result == 0 && !context_.stop.cancelled()) {
+  } else if (received.result == 0 && !cancelled()) {
     at_end_ = true;
     read_->flags |= BERTH_END;
   } else {  // the end of the stream may be the host's doing, when it has shut the socket down
@@ -260,7 +281,7 @@ ssize_t Connection::send_more() {
 
 void Connection::count_sent(ssize_t result) {
   if (result < 0) {
-    error_ = context_.stop.cancelled() ? ECANCELED : static_cast<int>(-result);
+    error_ = cancelled() ? ECANCELED : static_cast<int>(-result);
     return;
   }
   written_ += static_cast<std::size_t>(result);
@@ -268,7 +289,13 @@ void Connection::count_sent(ssize_t result) {
 }
 
 ssize_t Connection::carry_on_write() {
-  const ssize_t sent = error_ != 0 ? -error_ : send_more();
+  ssize_t sent;
+  try {
+    sent = error_ != 0 ? -error_ : send_more();
+  } catch (const std::bad_alloc&) {
+    sent = -ENOMEM;
+    error_ = ENOMEM;
+  }
   if (sent == kNotYet || sent == -EINTR) return sent;
   sent < 0 ? break_off(error_) : complete_write(0);
   return sent;
@@ -312,8 +339,9 @@ void Connection::complete_call(berth_operation& operation) {
   operation.complete(&operation);
 }
 
-void Connection::break_off(int error) {
+void Connection::break_off(int error, SessionLimit limit) {
   error_ = error;
+  report_.limit = limit;
   if (reading()) complete_read(error);
   if (writing()) {
     cancel_send();

@@ -39,6 +39,8 @@ class Connection : public berth_connection {
  protected:
   // Hands the connection to the handler, which runs until its first operation that waits.
   void begin();
+  // Whether the session has been told to end at once.
+  [[nodiscard]] virtual bool cancelled() const { return context_.stop.cancelled(); }
   [[nodiscard]] bool finished() const { return report_.end != SessionEnd::running; }
   // Whether the client may still be sending what nobody will read: see linger().
   [[nodiscard]] bool must_linger() const { return finished() && !at_end_ && error_ == 0; }
@@ -71,8 +73,9 @@ class Connection : public berth_connection {
   void count_sent(ssize_t result);
   // The drain has begun: ends a read that may end here.
   void end_read_on_drain();
-  // Ends what is pending, and everything later, with this error. Sleeps end only when cancelled.
-  void break_off(int error);
+  // Ends what is pending, and everything later, with this error; the report tells the limit that
+  // was hit. Sleeps end only with ECANCELED.
+  void break_off(int error, SessionLimit limit = SessionLimit::none);
 
   // Whether a read may be tried at once, in the call that starts it: it may well be over then.
   [[nodiscard]] virtual bool may_read_at_once() { return false; }
@@ -97,6 +100,7 @@ class Connection : public berth_connection {
   static int end_at_once(berth_operation& operation, int error);
   [[nodiscard]] int error_of_later_ones() const;
   int take(Received received);
+  void log_failure(std::string_view why);
   ssize_t send_more();
   std::size_t gather(iovec* pieces, std::size_t room) const;
   void complete_read(int error);

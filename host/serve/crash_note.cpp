@@ -1,8 +1,11 @@
 #include "serve/crash_note.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <new>
 
 #include "serve/session_context.hpp"
 
@@ -12,11 +15,12 @@ namespace {
 
 thread_local const SessionReport* current_session = nullptr;
 std::atomic<CrashNote*> crash_note = nullptr;
+std::atomic<pid_t> note_owner = 0;  // a process just forked from it has none yet
 
 // Async-signal-safe: copies plain memory.
 void write_note(int signal) {
   CrashNote* const note = crash_note.load();
-  if (note == nullptr || note->signal.load() != 0) return;
+  if (note == nullptr || note->signal.load() != 0 || note_owner.load() != ::getpid()) return;
   if (const SessionReport* session = current_session) {
     note->connection = session->id;
     note->peer = session->peer;
@@ -39,7 +43,8 @@ void set_current_session(const SessionReport* report) { current_session = report
 
 CrashStack::CrashStack() {
   const auto size = static_cast<std::size_t>(SIGSTKSZ) + std::size_t{16} * 1024;
-  memory_ = std::make_unique_for_overwrite<std::byte[]>(size);
+  memory_.reset(new (std::nothrow) std::byte[size]);
+  if (!memory_) return;
   stack_t stack{};
   stack.ss_sp = memory_.get();
   stack.ss_size = size;
@@ -53,18 +58,21 @@ CrashStack::~CrashStack() {
 }
 
 void catch_crashes(CrashNote& note) {
-  crash_note = &note;
+  redirect_crash_note(note);
   static CrashStack main_thread;  // in use until the process ends
 
   struct sigaction action {};
   action.sa_handler = on_crash;
   action.sa_flags = static_cast<int>(SA_ONSTACK | SA_RESETHAND);
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS}) {
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGXCPU}) {
     ::sigaction(signal, &action, nullptr);
   }
   (void)std::atexit(on_exit_call);
 }
 
-void redirect_crash_note(CrashNote& note) { crash_note = &note; }
+void redirect_crash_note(CrashNote& note) {
+  crash_note = &note;
+  note_owner = ::getpid();
+}
 
 }  // namespace berth

@@ -25,9 +25,9 @@ struct CrashNote {
 // The session whose handler runs on this thread; null between sessions. The crash handler reads it.
 void set_current_session(const SessionReport* report);
 
-// From here on a crash (SEGV, BUS, FPE, ILL, ABRT, SYS) of this process writes `note` and then
-// kills the process as it would have; so does exit(), which none of the host's own code calls here
-// (it ends workers and sessions with _exit()). The note outlives the process.
+// From here on a crash (SEGV, BUS, FPE, ILL, ABRT, SYS, XCPU) of this process writes `note` and
+// then kills the process as it would have; so does exit(), which none of the host's own code calls
+// here (it ends workers and sessions with _exit()). The note outlives the process.
 void catch_crashes(CrashNote& note);
 // A stack for the crash handler of the calling thread, since a stack overflow is a crash too.
 // Belongs to that thread; catch_crashes() gives the main thread one.

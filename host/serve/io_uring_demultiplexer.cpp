@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -188,6 +189,7 @@ Received IoUringDemultiplexer::receive(Stream& stream) {
     if (slot.unread->empty()) slot.unread.reset();
     return first;
   }
+  if (slot.torn) return {-ENOMEM, {}};
   if (!slot.armed) arm(Kind::receive, fd);
   return {};
 }
@@ -210,7 +212,7 @@ void IoUringDemultiplexer::on_receive(int fd, const Completion& completion) {
   // again.
   if (completion.res == -ENOBUFS || completion.res == -ECANCELED) return stream.on_input();
   Received what = received(completion);
-  if (slot.unread) return keep_unread(fd, std::move(what));
+  if (slot.unread || slot.torn) return keep_unread(fd, std::move(what));
   const std::uint32_t generation = slot.generation;
   arrived_on_ = fd;
   arrived_ = std::move(what);
@@ -225,8 +227,15 @@ void IoUringDemultiplexer::on_receive(int fd, const Completion& completion) {
 
 void IoUringDemultiplexer::keep_unread(int fd, Received what) {
   Slot& slot = slot_of(fd);
-  if (!slot.unread) slot.unread = std::make_unique<std::deque<Received>>();
-  slot.unread->push_back(std::move(what));
+  if (slot.torn) return;
+  try {
+    if (!slot.unread) slot.unread = std::make_unique<std::deque<Received>>();
+    slot.unread->push_back(std::move(what));
+  } catch (const std::bad_alloc&) {
+    if (slot.unread && slot.unread->empty()) slot.unread.reset();
+    slot.torn = true;
+    return;
+  }
   std::size_t bytes = 0;
   for (const Received& one : *slot.unread)
     bytes += one.result > 0 ? static_cast<std::size_t>(one.result) : 0;

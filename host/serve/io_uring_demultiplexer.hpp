@@ -53,6 +53,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
     bool disarming = false;  // and has been told to end
     bool active = true;      // the watcher is to be called
     bool sending = false;    // a send is under way
+    bool torn = false;       // some of what came in could not be kept, for want of memory
     // What has come in while nobody asked for it.
     std::unique_ptr<std::deque<Received>> unread;
   };

@@ -42,6 +42,7 @@ void LoopConnection::run(Work work, bool counts_as_move) {
   set_current_session(&report());
   work();
   set_current_session(nullptr);
+  if (owner_.limits_writes && writing()) owner_.write_waits();
   // A timer beside a read does not make the client any less silent.
   settle(counts_as_move || !waited || report().bytes_in + report().bytes_out != bytes);
 }
@@ -82,9 +83,10 @@ void LoopConnection::begin_drain() {
   if (read_ends_on_drain()) run([this] { end_read_on_drain(); });
 }
 
-void LoopConnection::end(int error) {
+void LoopConnection::end(int error, SessionLimit limit) {
   if (finished()) return close();
-  run([&] { break_off(error); }, true);  // or a handler that lives on would be ended again at once
+  run([&] { break_off(error, limit); },
+      true);  // or a handler that lives on would be ended again at once
 }
 
 void LoopConnection::on_operation_timer(berth_operation& operation) {
@@ -122,20 +124,33 @@ void LoopConnection::go_on() {
 void LoopConnection::linger() {
   half_close();
   lingering_ = true;
-  if (!later_) later_ = std::make_unique<Later>(*this);
-  later_->linger_end = after(owner_.loop.now(), kLingerTime);
   drop_input();
 }
 
-// Reads and drops what the client still sends, until it has closed or can wait no longer.
 void LoopConnection::drop_input() {
+  bool goes_on = false;
+  try {
+    goes_on = may_linger_on();
+  } catch (const std::bad_alloc&) {  // then not
+  }
+  if (!goes_on) close();
+}
+
+// Reads and drops what the client still sends; false when it has closed, or can wait no longer.
+bool LoopConnection::may_linger_on() {
+  if (!later_) later_ = std::make_unique<Later>(*this);
+  if (later_->linger_end == kNever) later_->linger_end = after(owner_.loop.now(), kLingerTime);
   for (int rounds = 0; rounds < 16; ++rounds) {
     const ssize_t count = receive().result;
-    if (count == kNotYet) return later(later_->linger_end, &LoopConnection::close);
-    if (count <= 0) return close();
+    if (count == kNotYet) {
+      later(later_->linger_end, &LoopConnection::close);
+      return true;
+    }
+    if (count <= 0) return false;
   }
-  if (owner_.loop.now() >= later_->linger_end) return close();
+  if (owner_.loop.now() >= later_->linger_end) return false;
   later(owner_.loop.now(), &LoopConnection::drop_input);  // there may be more, which nobody tells
+  return true;
 }
 
 void LoopConnection::close() { owner_.over(*this); }

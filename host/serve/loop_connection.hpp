@@ -18,13 +18,14 @@ class LoopConnection final : public Connection, private Stream {
   struct Owner {
     EventLoop& loop;
     BackgroundPool& background;
+    bool limits_writes = false;  // whether write_waits() is to be called
 
     Owner(EventLoop& its_loop, BackgroundPool& its_background)
         : loop(its_loop), background(its_background) {}
     // Bytes went in or out, or the client is waited for from now on.
     virtual void moved(LoopConnection& connection) = 0;
     virtual void over(LoopConnection& connection) = 0;  // the session has ended and is closed
-    // Where its calls in the background are made; outlives it.
+    virtual void write_waits() {}                       // on some connection, for its client
 
    protected:
     ~Owner() = default;
@@ -37,12 +38,14 @@ class LoopConnection final : public Connection, private Stream {
   // cannot be registered; the connection is then good for nothing.
   [[nodiscard]] bool start();
   void begin_drain();
-  // Ends what is pending with `error`.
-  void end(int error);
+  // Ends what is pending with `error`, because of that limit.
+  void end(int error, SessionLimit limit = SessionLimit::none);
   // What Owner::background is to call at the end of an operation that make_call() gave it.
   static void on_call_end(berth_operation& operation);
   // Whether it is the client's move: a read or a write is pending.
   [[nodiscard]] bool waits_for_client() const { return reading() || writing(); }
+  using Connection::writing;
+  using Stream::socket;
 
   // The owner's: where it keeps this connection, and when something last happened on it.
   std::list<LoopConnection>::iterator place;
@@ -55,6 +58,7 @@ class LoopConnection final : public Connection, private Stream {
   void settle(bool moved);
   void linger();
   void drop_input();
+  [[nodiscard]] bool may_linger_on();
 
   void on_input() override;
   void on_sent(ssize_t result) override;

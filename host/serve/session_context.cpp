@@ -3,9 +3,11 @@
 #include <sys/eventfd.h>
 
 #include <cstring>
+#include <new>
 
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
+#include "serve/source_counts.hpp"
 
 namespace berth {
 
@@ -32,11 +34,22 @@ std::string reason(const SessionReport& report) {
       return "the handler called exit()";
     case SessionEnd::vanished:
       return "its process ended without finishing it";
+    case SessionEnd::killed:
+      return "it had lasted too long (session_timeout), did not end, and was killed";
     case SessionEnd::lost:
       break;
   }
+  switch (report.limit) {
+    case SessionLimit::idle:
+      return "the client was silent for too long (idle_timeout)";
+    case SessionLimit::write:
+      return "the client took nothing of a reply for too long (write_timeout)";
+    case SessionLimit::whole:
+      return "it had lasted too long (session_timeout)";
+    case SessionLimit::none:
+      break;
+  }
   if (report.error == ECANCELED) return "cut at the end of the drain";
-  if (report.error == ETIMEDOUT) return "the client was silent for too long";
   return std::strerror(report.error);
 }
 
@@ -69,17 +82,38 @@ void log_opened(Log& log, const AcceptedConnection& connection) {
   log.info("connection {} from {}", connection.id, connection.peer.text());
 }
 
-void log_ended(Log& log, const SessionReport& report, const std::string& handler) {
+void SessionContext::give_back(const SocketAddress& peer) const {
+  if (sources != nullptr) sources->give_back(peer);
+}
+
+namespace {
+
+void log_end(const SessionContext& sessions, const SessionReport& report) {
+  Log& log = sessions.log;
   const double seconds = std::chrono::duration<double>(Clock::now() - report.accepted).count();
   if (report.end == SessionEnd::crashed || report.end == SessionEnd::exited ||
       report.end == SessionEnd::vanished) {
     // How much it has read and written died with it.
-    return log.error("handler '{}' crashed: {} ended after {:.3f} s: {}", handler, describe(report),
-                     seconds, reason(report));
+    return log.error("handler '{}' crashed: {} ended after {:.3f} s: {}", sessions.settings.handler,
+                     describe(report), seconds, reason(report));
+  }
+  if (report.end == SessionEnd::killed) {
+    return log.warn("{} ended: {:.3f} s, {}", describe(report), seconds, reason(report));
   }
   if (!log.connections()) return;
   log.info("{} ended: {} B in, {} B out, {:.3f} s, {}", describe(report), report.bytes_in,
            report.bytes_out, seconds, reason(report));
+}
+
+}  // namespace
+
+void on_session_over(const SessionContext& sessions, const SessionReport& report) {
+  sessions.give_back(report.peer);  // before the line: whoever reads it may count on it
+  try {
+    log_end(sessions, report);
+  } catch (const std::bad_alloc&) {
+    sessions.log.lose_line();
+  }
 }
 
 }  // namespace berth

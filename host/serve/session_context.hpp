@@ -14,6 +14,7 @@
 namespace berth {
 
 class Handler;
+class SourceCounts;
 
 // A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
 // fails.
@@ -34,7 +35,11 @@ enum class SessionEnd : std::uint8_t {
   crashed,   // killed by signal `error`
   exited,    // the handler called exit()
   vanished,  // its process ended without a word
+  killed,    // by the host, since it had not ended when it had to
 };
+
+// The limit of the listener's that has ended a session.
+enum class SessionLimit : std::uint8_t { none, idle, write, whole };
 
 // What is told of a session when it is over. Under the fork models it lies in memory shared between
 // the session's process and the worker.
@@ -45,6 +50,7 @@ struct SessionReport {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   SessionEnd end = SessionEnd::running;
+  SessionLimit limit = SessionLimit::none;
   int error = 0;
 };
 
@@ -78,13 +84,23 @@ struct SessionContext {
   const Handler& handler;
   Log& log;
   StopState stop;
+  SourceCounts* sources = nullptr;  // where connections are counted by source
+
+  // The connection from there, which was let in, is over or came to nothing.
+  void give_back(const SocketAddress& peer) const;
 };
+
+// When a session that began then has lasted as long as it may; kNever without such a limit.
+[[nodiscard]] inline TimePoint end_of_session(const ListenerSettings& settings, TimePoint began) {
+  return settings.session_timeout == kUnlimited ? kNever : after(began, settings.session_timeout);
+}
 
 // `connection 17 from 127.0.0.1:2934`
 [[nodiscard]] std::string describe(const SessionReport& report);
-// The line when a connection opens, and the one when it ends; the latter also tells of handlers
-// that crashed or vanished, at level error.
+// The line when a connection opens.
 void log_opened(Log& log, const AcceptedConnection& connection);
-void log_ended(Log& log, const SessionReport& report, const std::string& handler);
+// A session is over: gives back what it counted for and writes the line of its end, which also
+// tells of handlers that crashed or vanished, at level error. From any thread, once a session.
+void on_session_over(const SessionContext& sessions, const SessionReport& report);
 
 }  // namespace berth

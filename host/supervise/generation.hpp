@@ -17,6 +17,7 @@ struct CheckedConfig {
   std::string text;  // of the file
   HostSettings settings;
   std::vector<std::filesystem::path> handlers;  // the files, in the listeners' order
+  std::vector<std::string> warnings;            // FILE:LINE:COLUMN: what might go wrong
 };
 
 struct Generation {

@@ -17,6 +17,7 @@ struct HostSettings {
   LogSettings log;
   std::filesystem::path control;  // the control socket's path; empty: the default one
   bool watch = false;             // reload when the config or a plugin's file changes
+  std::string user, group;  // those of the top level, which listeners have unless they say others
   std::vector<ListenerSettings> listeners;
 };
 

@@ -13,11 +13,18 @@ bool counts(ListenerId id, const HostLife& life) {
          (life.phase(id) == ListenerPhase::current || life.phase(id) == ListenerPhase::suspended);
 }
 
+std::vector<std::string> names_of(const std::vector<ListenerSettings>& listeners) {
+  std::vector<std::string> names;
+  for (const ListenerSettings& listener : listeners) names.push_back(listener.name);
+  return names;
+}
+
 }  // namespace
 
-ListenerTable::ListenerTable(EventLoop& loop, Log& log, Events events)
+ListenerTable::ListenerTable(EventLoop& loop, Log& log, ActivatedSockets activated, Events events)
     : loop_(loop),
       log_(log),
+      activated_(std::move(activated)),
       events_(std::move(events)),
       bury_(loop.timers(), [this] { forgotten_.clear(); }) {}
 
@@ -85,7 +92,8 @@ Result<void> ListenerTable::bind(const Plan& plan, const SharedGeneration& gener
                                  const HostLife& life) {
   const HostSettings& settings = generation->config.settings;
   Diagnostics problems(settings.file.string());
-  Binder binder(sockets_in_use(life));
+  activated_.keep_for(names_of(settings.listeners));
+  Binder binder(sockets_in_use(life), activated_);
   std::map<ListenerId, ListeningSockets> bound;
   for (const PlannedListener& planned : plan) {
     if (!planned.is_new) continue;
@@ -94,6 +102,7 @@ Result<void> ListenerTable::bind(const Plan& plan, const SharedGeneration& gener
         planned.replaces ? &at(*planned.replaces).sockets() : nullptr;
     bound[planned.id] = binder.bind(settings.listeners[place], predecessor, problems);
   }
+  for (const ActivatedSocket& each : activated_.take_rest()) log_.warn("{}", not_wanted(each));
   if (!problems.empty()) return Error{problems.to_text()};
   for (auto& [id, sockets] : bound) {
     const std::size_t place = places_.at(id);

@@ -25,7 +25,8 @@ class ListenerTable {
     std::function<void(ListenerId)> overdue;
   };
 
-  ListenerTable(EventLoop& loop, Log& log, Events events);
+  // Listens with what of `activated` belongs to the listeners of the first generation.
+  ListenerTable(EventLoop& loop, Log& log, ActivatedSockets activated, Events events);
 
   // The next generation: every listener of `config`. One that is there already, healthy, with the
   // same settings and the same plugin, is kept as it is, unless `log_changes`, since its workers
@@ -68,6 +69,7 @@ class ListenerTable {
 
   EventLoop& loop_;
   Log& log_;
+  ActivatedSockets activated_;
   Events events_;
   ListenerId next_ = 1;
   std::map<ListenerId, std::size_t> places_;  // of the new ones in the last plan

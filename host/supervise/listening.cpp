@@ -36,6 +36,12 @@ Result<BoundAddress> listen_anew(const SocketAddress& requested, const ListenerS
   return BoundAddress{requested, actual, std::move(*made), false};
 }
 
+Result<BoundAddress> take_activated(ActivatedSocket activated, const ListenerSettings& listener) {
+  auto made = listen_beside(std::move(activated.socket), listener.backlog, listener.workers);
+  if (!made) return made.error();
+  return BoundAddress{activated.address, activated.address, std::move(*made), false};
+}
+
 }  // namespace
 
 std::vector<int> sockets_of(const ListeningSockets& listening, unsigned worker, unsigned workers) {
@@ -74,6 +80,7 @@ ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningS
                               Diagnostics& problems) {
   ListeningSockets sockets;
   const std::string who = "listener '" + listener.name + "': ";
+  if (take_named(listener, sockets, problems)) return sockets;
   for (std::size_t i = 0; i < listener.listen.size(); ++i) {
     const Position where = listener.where.listen[i];
     const auto addresses = resolve(listener.listen[i]);
@@ -82,9 +89,7 @@ ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningS
       continue;
     }
     for (const SocketAddress& requested : addresses.value()) {
-      const BoundAddress* const existing = find(requested, predecessor);
-      auto bound =
-          existing != nullptr ? take_over(*existing, listener) : listen_anew(requested, listener);
+      auto bound = bind_one(requested, listener, predecessor);
       if (!bound) {
         problems.add(where, who + bound.error().message);
         continue;
@@ -93,6 +98,33 @@ ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningS
     }
   }
   return sockets;
+}
+
+bool Binder::take_named(const ListenerSettings& listener, ListeningSockets& sockets,
+                        Diagnostics& problems) {
+  auto named = activated_.take_named(listener.name);
+  for (ActivatedSocket& each : named) {
+    auto bound = take_activated(std::move(each), listener);
+    if (bound) {
+      sockets.push_back(std::move(*bound));
+    } else {
+      problems.add(listener.where.name,
+                   "listener '" + listener.name + "': " + bound.error().message);
+    }
+  }
+  return !named.empty();
+}
+
+Result<BoundAddress> Binder::bind_one(const SocketAddress& requested,
+                                      const ListenerSettings& listener,
+                                      const ListeningSockets* predecessor) {
+  if (const BoundAddress* const existing = find(requested, predecessor)) {
+    return take_over(*existing, listener);
+  }
+  if (auto activated = activated_.take_at(requested)) {
+    return take_activated(std::move(*activated), listener);
+  }
+  return listen_anew(requested, listener);
 }
 
 const BoundAddress* Binder::find(const SocketAddress& requested,

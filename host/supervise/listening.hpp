@@ -11,6 +11,7 @@
 #include "base/source.hpp"
 #include "net/address.hpp"
 #include "serve/listener_settings.hpp"
+#include "supervise/activated_sockets.hpp"
 
 namespace berth {
 
@@ -42,8 +43,10 @@ void tell_listening(const ListenerSettings& listener, const ListeningSockets& li
 // listen(2), so that giving it up again loses nobody.
 class Binder {
  public:
-  // `existing` is what serves now.
-  explicit Binder(std::vector<const ListeningSockets*> existing) : existing_(std::move(existing)) {}
+  // `existing` is what serves now; `activated` what was handed over by a service manager, which is
+  // used in place of a socket bound here.
+  Binder(std::vector<const ListeningSockets*> existing, ActivatedSockets& activated)
+      : existing_(std::move(existing)), activated_(activated) {}
 
   // Every address of a listener; adds what goes wrong to `problems`, a line for each address, with
   // its place in the config. `predecessor` is what is taken over first, and alone what may have
@@ -52,12 +55,19 @@ class Binder {
                                       const ListeningSockets* predecessor, Diagnostics& problems);
 
  private:
+  // What bears the listener's name stands for all of its addresses. False if nothing does.
+  [[nodiscard]] bool take_named(const ListenerSettings& listener, ListeningSockets& sockets,
+                                Diagnostics& problems);
+  [[nodiscard]] Result<BoundAddress> bind_one(const SocketAddress& requested,
+                                              const ListenerSettings& listener,
+                                              const ListeningSockets* predecessor);
   [[nodiscard]] const BoundAddress* find(const SocketAddress& requested,
                                          const ListeningSockets* predecessor);
   [[nodiscard]] const BoundAddress* take_from(const ListeningSockets& listening,
                                               const SocketAddress& requested);
 
   std::vector<const ListeningSockets*> existing_;
+  ActivatedSockets& activated_;
   std::set<const BoundAddress*> taken_;
 };
 

@@ -28,6 +28,7 @@ enum class ToWorker : char {
   serve = 'S',      // accept connections
   drain = 'D',      // take what waits in the queues, accept no more, end with the last session
   hand_over = 'H',  // likewise, but leave the queues to others, who listen on the same sockets
+  log = 'L',  // go on in this log file; with its descriptor, since the worker may not open it
 };
 
 struct Order {
@@ -41,11 +42,13 @@ struct Order {
 // Lost where the other side does not read for long or is gone; neither needs an answer.
 void report(int channel, FromWorker kind, std::string_view text = {});
 void order(int channel, Order what);
+void order_log(int channel, int descriptor);
 
 // What an end of the channel had to say. A message that was not understood is dropped; `nothing` is
 // that none waits.
 enum class Heard { nothing, message, other_side_gone };
 [[nodiscard]] Heard next_report(int channel, WorkerReport& into);
-[[nodiscard]] Heard next_order(int channel, Order& into);
+// `log` is the descriptor that came with the order, if one did; close-on-exec.
+[[nodiscard]] Heard next_order(int channel, Order& into, Fd& log);
 
 }  // namespace berth

@@ -12,8 +12,13 @@ namespace berth {
 
 namespace {
 
-// What workers have, after the drain, to cancel their sessions and to end.
-constexpr Duration kOverdue = std::chrono::seconds(3);
+// Nothing for a listener that does not limit its sources.
+std::unique_ptr<SourceTable> make_source_table(const ListenerSettings& settings) {
+  if (settings.max_connections_per_source.connections == 0) return nullptr;
+  const std::uint32_t largest_share =
+      (settings.max_connections + settings.workers - 1) / settings.workers;
+  return std::make_unique<SourceTable>(settings.workers, largest_share);
+}
 
 }  // namespace
 
@@ -23,12 +28,14 @@ ServedListener::ServedListener(SharedGeneration generation, std::size_t place,
       place_(place),
       handler_file_(identity_of(handler())),
       sockets_(std::move(sockets)),
+      sources_(make_source_table(settings())),
       log_(log),
       events_(std::move(events)),
       deadline_(loop.timers(), [this] { on_deadline(); }),
       overdue_(loop.timers(), [this] { on_overdue(); }) {
   for (unsigned index = 0; index < settings().workers; ++index) {
-    const WorkerProcess::Identity identity = {settings(), handler(), sockets_, index};
+    const WorkerProcess::Identity identity = {settings(), handler(), sockets_, index,
+                                              sources_.get()};
     workers_.push_back(std::make_unique<WorkerProcess>(
         identity, loop, log, [this, index](WorkerEvent event) { events_.worker(index, event); }));
   }

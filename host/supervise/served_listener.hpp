@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file_identity.hpp"
+#include "serve/source_table.hpp"
 #include "supervise/generation.hpp"
 #include "supervise/listening.hpp"
 #include "supervise/orphans.hpp"
@@ -19,6 +20,9 @@ namespace berth {
 
 class ServedListener {
  public:
+  // What workers have, after the drain, to cancel their sessions and to end.
+  static constexpr Duration kOverdue = std::chrono::seconds(3);
+
   // What it tells of.
   struct Events {
     std::function<void(unsigned worker, WorkerEvent event)> worker;
@@ -80,6 +84,7 @@ class ServedListener {
   const std::size_t place_;
   const FileIdentity handler_file_;
   ListeningSockets sockets_;
+  std::unique_ptr<SourceTable> sources_;  // with max_connections_per_source
   Log& log_;
   Events events_;
   Orphans orphans_;

@@ -16,11 +16,12 @@
 
 namespace berth {
 
-Supervisor::Supervisor(Setup setup, Log& log)
+Supervisor::Supervisor(Setup setup, Log& log, ServiceManager& manager, ActivatedSockets activated)
     : setup_(std::move(setup)),
       log_(log),
+      manager_(manager),
       loop_(std::make_unique<EpollDemultiplexer>()),
-      listeners_(loop_, log_,
+      listeners_(loop_, log_, std::move(activated),
                  {.worker =
                       [this](WorkerId worker, WorkerEvent event) {
                         carry_out(life_.on_worker(worker, event, Clock::now()));
@@ -29,6 +30,7 @@ Supervisor::Supervisor(Setup setup, Log& log)
                   .sessions_gone = [this](ListenerId id) { carry_out(life_.on_sessions_gone(id)); },
                   .overdue = [this](ListenerId id) { carry_out(life_.on_overdue(id)); }}),
       signal_watcher_([this] { on_signal(); }),
+      alive_(loop_.timers(), [this] { keep_alive(); }),
       job_(loop_),
       files_(loop_, [this] { want(Wish::reload, "a file has changed"); }),
       control_(loop_, log_, [this](const ControlRequest& request, ControlClient client) {
@@ -46,9 +48,15 @@ Result<void> Supervisor::run(CheckedConfig config) {
   if (auto opened = open_control(); !opened) return opened;
   carry_out(life_.start(plan));
   watch_files();
+  keep_alive();
   loop_.run();
   log_.info("berth has stopped");
   return {};
+}
+
+void Supervisor::keep_alive() {
+  manager_.alive();
+  alive_.arm(after(Clock::now(), manager_.alive_interval()));
 }
 
 // ---- Signals ----
@@ -121,6 +129,7 @@ void Supervisor::stop(const char* why) {
     longest = std::max(longest, listeners_.at(id).settings().drain_timeout);
   }
   log_.info("{}: draining, at most {}", why, format_duration(longest));
+  manager_.stopping("draining, at most " + format_duration(longest), longest + ServedListener::kOverdue);
   job_.cancel();
   refuse_what_waits();
   carry_out(life_.stop());
@@ -128,6 +137,7 @@ void Supervisor::stop(const char* why) {
 
 void Supervisor::stop_now(const char* why) {
   log_.warn("{}: ending at once", why);
+  manager_.stopping("ending at once", ServedListener::kOverdue);
   job_.cancel();
   refuse_what_waits();
   carry_out(life_.stop_now());
@@ -203,11 +213,11 @@ void Supervisor::announce_when_settled() {
     ++all;
     if (life_.all(id, WorkerState::failed)) ++failed;
   }
-  if (failed > 0) {
-    log_.warn("berth is ready: {} listeners, of which {} failed", all, failed);
-  } else {
-    log_.info("berth is ready: {} listeners", all);
-  }
+  const std::string state = failed > 0
+                                ? fmt::format("{} listeners, of which {} failed", all, failed)
+                                : fmt::format("{} listeners", all);
+  log_.write(failed > 0 ? LogLevel::warn : LogLevel::info, "berth is ready: " + state);
+  manager_.ready(state);
 }
 
 }  // namespace berth

@@ -19,6 +19,7 @@
 #include "supervise/generation.hpp"
 #include "supervise/host_life.hpp"
 #include "supervise/listener_table.hpp"
+#include "supervise/service_manager.hpp"
 
 namespace berth {
 
@@ -32,7 +33,8 @@ class Supervisor {
     ConfigReader reader;
   };
 
-  Supervisor(Setup setup, Log& log);
+  // Tells `manager` how far it is; listens with what of `activated` belongs to the listeners.
+  Supervisor(Setup setup, Log& log, ServiceManager& manager, ActivatedSockets activated = {});
   ~Supervisor();
 
   // Binds, starts, serves until stopped. The error is what kept it from starting.
@@ -41,6 +43,7 @@ class Supervisor {
   [[nodiscard]] Result<void> take_over(const HandedOver& state);
 
  private:
+  void keep_alive();
   void watch_signals();
   void on_signal();
   void on_signal(int signal);
@@ -85,6 +88,7 @@ class Supervisor {
 
   const Setup setup_;
   Log& log_;
+  ServiceManager& manager_;
   EventLoop loop_;
   HostLife life_;
   ListenerTable listeners_;
@@ -99,6 +103,7 @@ class Supervisor {
 
   Fd signals_;
   CallWatcher signal_watcher_;
+  CallTimer alive_;
   ChildJob job_;
   FileWatch files_;
   ControlServer control_;

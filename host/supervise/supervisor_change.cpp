@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 #include <sstream>
@@ -105,6 +106,7 @@ void Supervisor::begin_for(std::vector<ControlClient>& clients) {
 // ---- The config ----
 
 void Supervisor::check_config() {
+  manager_.reloading();
   begin_for(asked_to_reload_);
   const auto work = [this](int answer) {
     const auto checked = setup_.reader.check(setup_.file);
@@ -155,6 +157,7 @@ void Supervisor::on_change_done() {
     if (control != generation_->config.settings.control) reopen_control();
   }
   log_.info("{}", summary_);
+  manager_.ready(summary_);
   watch_files();
   answer_all(asked_, answer_ok(summary_));
 }
@@ -172,7 +175,10 @@ void Supervisor::on_change_failed() {
     (void)log_.open(generation_->config.settings.log);
   }
   next_ = generation_;
-  if (!life_.stopping()) log_.error("nothing has been changed");
+  if (!life_.stopping()) {
+    log_.error("nothing has been changed");
+    manager_.ready("the last reload failed, and changed nothing (see the log)");
+  }
   watch_files();
   answer_all(asked_, answer_error(failure_));
   failure_.clear();
@@ -225,6 +231,9 @@ void Supervisor::replace_binary() {
   std::vector<int> descriptors = descriptors_of(handed_over);
   descriptors.push_back(memory->get());
   log_.info("handing over to {}", setup_.program.string());
+  // The new one takes them out of its environment in its turn; this one has no use for them.
+  std::vector<std::string> variables = manager_.environment().to_variables();
+  for (std::string& variable : variables) ::putenv(variable.data());
   set_close_on_exec(descriptors, false);
   become(setup_.program, setup_.file, memory->get(), false);
   const int error = errno;
@@ -270,6 +279,7 @@ Result<void> Supervisor::take_over(const HandedOver& former) {
   carry_out(life_.carry_on());
   // What was started by the former binary differs from all that this one would start.
   carry_out(life_.want(Wish::reload));
+  keep_alive();
   loop_.run();
   log_.info("berth has stopped");
   return {};

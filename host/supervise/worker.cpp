@@ -1,13 +1,12 @@
 #include "supervise/worker.hpp"
 
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+
+#include "serve/blocking_connection.hpp"
 
 namespace berth {
 
@@ -21,9 +20,21 @@ std::vector<int> with(std::vector<int> sockets, const Fd& channel) {
   return sockets;
 }
 
+std::unique_ptr<Admission> make_admission(EventLoop& loop, const SessionContext& sessions,
+                                          WorkerBoard& board) {
+  if (!Admission::restricts(sessions.settings)) return nullptr;
+  return std::make_unique<Admission>(loop, sessions, board.denied);
+}
+
+// What the listening sockets pass on; an event loop looks at the clock itself.
+Acceptor::Timeouts timeouts_for(const ModelRow& model, const ListenerSettings& settings) {
+  if (!model.blocking_sockets) return {};
+  return {.receive = settings.idle_timeout, .send = BlockingConnection::send_timeout(settings)};
+}
+
 }  // namespace
 
-Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
+Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
                std::vector<int> sockets, Fd channel, WorkerBoard& board)
     : sessions_(sessions),
       channel_(std::move(channel)),
@@ -31,22 +42,24 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, unsigned max_con
       loop_(model.make_loop()),
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
-                         .max_connections = max_connections,
+                         .max_connections = share.max_connections,
                          .worker_descriptors = with(sockets, channel_),
                          .on_session_end = [this] { on_session_end(); }})),
-      blocking_sockets_(model.blocking_sockets),
+      timeouts_(timeouts_for(model, sessions_.settings)),
       sockets_(std::move(sockets)),
+      admission_(make_admission(*loop_, sessions_, board_)),
       acceptor_(
           *loop_, sessions_.log,
-          {.max_connections = max_connections, .blocking_sockets = model.blocking_sockets},
+          {.max_connections = share.max_connections,
+           .blocking_sockets = model.blocking_sockets,
+           .rate = share.rate,
+           .admission = admission_.get()},
           [this] { return model_->sessions(); },
           [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),
-      signal_watcher_([this] { on_signal(); }),
       heartbeat_(loop_->timers(), [this] { beat(); }),
       deadline_(loop_->timers(), [this] { on_deadline(); }),
       grace_(loop_->timers(), [this] { on_grace_end(); }) {
-  watch_signals();
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
 }
 
@@ -63,30 +76,14 @@ void Worker::run() {
   std::_Exit(EXIT_SUCCESS);
 }
 
-void Worker::watch_signals() {
-  sigset_t watched;
-  ::sigemptyset(&watched);
-  ::sigaddset(&watched, SIGUSR1);
-  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
-  signals_ = Fd(::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_) throw std::system_error(errno, std::generic_category(), "signalfd");
-  signal_watcher_.start(loop_->demultiplexer(), signals_.get());
-}
-
-void Worker::on_signal() {
-  signalfd_siginfo signal{};
-  while (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
-    if (signal.ssi_signo == SIGUSR1) sessions_.log.reopen();
-  }
-}
-
 void Worker::on_channel() {
   Order order{};
-  switch (next_order(channel_.get(), order)) {
+  Fd log;
+  switch (next_order(channel_.get(), order, log)) {
     case Heard::nothing:
       return;
     case Heard::message:
-      return follow(order);
+      return obey(order, std::move(log));
     case Heard::other_side_gone:
       channel_watcher_.stop();
       sessions_.log.error("the supervisor is gone: draining");
@@ -94,7 +91,7 @@ void Worker::on_channel() {
   }
 }
 
-void Worker::follow(const Order& order) {
+void Worker::obey(Order order, Fd log) {
   switch (order.kind) {
     case ToWorker::serve:
       return serve();
@@ -102,6 +99,8 @@ void Worker::follow(const Order& order) {
       return drain(Acceptor::Queues::emptied, order.deadline);
     case ToWorker::hand_over:
       return drain(Acceptor::Queues::left, order.deadline);
+    case ToWorker::log:
+      return sessions_.log.go_on_in(std::move(log));
   }
 }
 
@@ -115,8 +114,7 @@ void Worker::serve() {
     }
     sockets.emplace_back(number);
   }
-  acceptor_.listen(std::move(sockets),
-                   blocking_sockets_ ? sessions_.settings.idle_timeout : kUnlimited);
+  acceptor_.listen(std::move(sockets), timeouts_);
 }
 
 void Worker::start_session(AcceptedConnection connection) {

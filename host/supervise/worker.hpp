@@ -1,7 +1,7 @@
 // A worker: accepts, lets its model serve, tells the supervisor that it lives, and drains when the
-// supervisor says so or is gone. It blocks SIGTERM and takes no orders from signals: a session that
-// signals its process group, as shell scripts do, must not take the listener out of service. Runs
-// in the worker's process, on its main thread.
+// supervisor says so or is gone. It takes no orders from signals, all of which the supervisor had
+// blocked that mean something to it: a session that signals its process group, as shell scripts do,
+// must not take the listener out of service. Runs in the worker's process, on its main thread.
 #pragma once
 
 #include <memory>
@@ -17,11 +17,17 @@ namespace berth {
 
 class Worker {
  public:
+  // What it has of the listener's limits.
+  struct Share {
+    unsigned max_connections;
+    RateGate rate;
+  };
+
   // `sockets` are this process's copies of the listening sockets; the worker takes them over.
   // It keeps its counters on `board`. Throws std::system_error where the kernel refuses what it
   // needs.
-  Worker(const ModelRow& model, SessionContext& sessions, unsigned max_connections,
-         std::vector<int> sockets, Fd channel, WorkerBoard& board);
+  Worker(const ModelRow& model, SessionContext& sessions, Share share, std::vector<int> sockets,
+         Fd channel, WorkerBoard& board);
   ~Worker();
 
   // Serves, once it is told to, until the drain is over. Sessions that do not end by its deadline,
@@ -29,13 +35,11 @@ class Worker {
   void run();
 
  private:
-  void watch_signals();
-  void on_signal();
   void on_channel();
+  void obey(Order order, Fd log);
   void beat();
   void start_session(AcceptedConnection connection);
   void count_open();
-  void follow(const Order& order);
   void serve();
   void drain(Acceptor::Queues queues, Duration deadline);
   void on_deadline();
@@ -45,14 +49,13 @@ class Worker {
   SessionContext& sessions_;
   Fd channel_;
   WorkerBoard& board_;
-  Fd signals_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Model> model_;
-  const bool blocking_sockets_;
-  std::vector<int> sockets_;  // until it serves
+  const Acceptor::Timeouts timeouts_;
+  std::vector<int> sockets_;              // until it serves
+  std::unique_ptr<Admission> admission_;  // where the listener restricts who is let in
   Acceptor acceptor_;
   CallWatcher channel_watcher_;
-  CallWatcher signal_watcher_;
   CallTimer heartbeat_;
   CallTimer deadline_;
   CallTimer grace_;

@@ -6,6 +6,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "serve/admission.hpp"
 #include "serve/crash_note.hpp"
 
 namespace berth {
@@ -14,6 +15,8 @@ namespace berth {
 struct WorkerCounters {
   std::uint64_t accepted = 0;  // connections
   std::uint64_t open = 0;      // of them, those not yet over when it last counted
+  std::uint64_t denied_by_address = 0;
+  std::uint64_t denied_per_source = 0;
 };
 
 struct WorkerBoard {
@@ -21,14 +24,18 @@ struct WorkerBoard {
   // Written by the worker's main thread alone.
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> open{0};
+  DenialCounters denied;
 
-  [[nodiscard]] WorkerCounters counters() const { return {accepted, open}; }
+  [[nodiscard]] WorkerCounters counters() const {
+    return {accepted, open, denied.of(Denial::address), denied.of(Denial::source)};
+  }
   // For the next process of the worker.
   void clear() {
     crash.signal = 0;
     crash.connection = 0;
     accepted = 0;
     open = 0;
+    denied.clear();
   }
 };
 

@@ -24,8 +24,13 @@ constexpr Duration kStartLimit = std::chrono::seconds(60);
 // A timer that fires so much too late shows that this process did not run.
 constexpr Duration kLate = std::chrono::milliseconds(500);
 
-std::string connections(std::uint64_t count) {
-  return fmt::format("{} connection{}", count, count == 1 ? "" : "s");
+// "12 connections, 3 denied by address": what it says that it has done.
+std::string served(const WorkerCounters& counters) {
+  const std::uint64_t count = counters.accepted;
+  const std::string denials =
+      describe_denials(counters.denied_by_address, counters.denied_per_source);
+  return fmt::format("{} connection{}{}{}", count, count == 1 ? "" : "s",
+                     denials.empty() ? "" : ", ", denials);
 }
 
 // Whether a debugger holds the process: its silence then says nothing.
@@ -64,7 +69,8 @@ void WorkerProcess::start() {
          .sockets = sockets_of(identity_.sockets, identity_.index, identity_.settings.workers),
          .channel = std::move(channel->second),
          .board = *board_,
-         .log = log_});
+         .log = log_,
+                .sources = identity_.sources});
   }
   ++starts_;
   if (pid < 0) {
@@ -113,7 +119,7 @@ void WorkerProcess::restart_in(Duration delay) {
 }
 
 void WorkerProcess::reopen_log() {
-  if (pid_ != 0) (void)::kill(pid_, SIGUSR1);
+  if (pid_ != 0) order_log(channel_.get(), log_.descriptor());
 }
 
 // ---- What it says ----
@@ -173,6 +179,7 @@ void WorkerProcess::on_death(int status) {
   silence_.disarm();
   tell_death(status);
   board_->clear();
+  if (identity_.sources != nullptr) identity_.sources->clear(identity_.index);
   pid_ = 0;
   happened_(WorkerEvent::died);
 }
@@ -181,7 +188,7 @@ void WorkerProcess::tell_death(int status) {
   const bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 && board_->crash.signal == 0;
   if ((told_ == Told::to_drain && in_order) || told_ == Told::to_end) {
     return log_.info("{} (pid {}) has ended; it served {}", name(), pid_,
-                     connections(counters().accepted));
+                     served(counters()));
   }
   const std::string how = WIFSIGNALED(status)
                               ? "was killed by " + signal_name(WTERMSIG(status))
@@ -196,7 +203,7 @@ void WorkerProcess::tell_death(int status) {
     }
   }
   log_.error("{} (pid {}) {}{}; it served {} (open at its last count: {})", name(), pid_, how,
-             where, connections(counters().accepted), counters().open);
+             where, served(counters()), counters().open);
 }
 
 // ---- Another binary ----

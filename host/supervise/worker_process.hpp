@@ -12,6 +12,7 @@
 
 #include "base/log.hpp"
 #include "serve/event_loop.hpp"
+#include "serve/source_table.hpp"
 #include "supervise/listening.hpp"
 #include "supervise/protocol.hpp"
 #include "supervise/worker_board.hpp"
@@ -27,6 +28,7 @@ class WorkerProcess {
     const std::filesystem::path& handler;
     const ListeningSockets& sockets;
     unsigned index;
+    SourceTable* sources = nullptr;  // of the listener, if it limits its sources
   };
   // What another binary is given of it, and what this one was.
   struct HandedOver {

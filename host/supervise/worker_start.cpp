@@ -4,14 +4,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
+#include <optional>
 
+#include "base/privileges.hpp"
 #include "model/model.hpp"
 #include "plugin/handler.hpp"
 #include "plugin/load.hpp"
 #include "plugin/options.hpp"
+#include "serve/resources.hpp"
+#include "serve/source_counts.hpp"
 #include "supervise/protocol.hpp"
 #include "supervise/worker.hpp"
 
@@ -38,15 +43,26 @@ void raise_descriptor_limit(const ModelRow& model, unsigned max_connections, Log
   if (limit.rlim_max < needed) {
     log.warn(
         "max_connections needs {} descriptors and the limit is {}: accepting will pause there "
-        "(ulimit -Hn)",
+        "(ulimit -Hn, or descriptors under 'resources')",
         needed, limit.rlim_max);
   }
   limit.rlim_cur = std::min(needed, limit.rlim_max);
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// The plugin's file is opened with the rights that the host has; nothing in it runs before they are
+// dropped. What limits the worker's resources belongs behind that, where it binds the plugin and
+// none of the host's own preparations.
+Result<const berth_plugin*> drop_and_load(const WorkerStart& start) {
+  if (!start.settings.privileges) return Error{"it is not known as which user it is to run"};
+  const auto opened = open_plugin(start.handler);
+  if (!opened) return opened.error();
+  if (auto dropped = drop_privileges(*start.settings.privileges); !dropped) return dropped.error();
+  return load_plugin(start.handler, opened.value());
+}
+
 Result<Handler> make_handler(const WorkerStart& start) {
-  const auto plugin = load_plugin(start.handler);
+  const auto plugin = drop_and_load(start);
   if (!plugin) return plugin.error();
   Diagnostics problems("options");
   const BoundOptions options =
@@ -64,14 +80,26 @@ Result<void> serve(WorkerStart& start) {
   const ModelRow& model = *find_model(start.settings.model);
   const unsigned room =
       share_of(start.settings.max_connections, start.settings.workers, start.index);
+  // What the handler does when it is created counts as well.
+  if (!model.process_per_session) limit_resources(start.settings.resources);
   raise_descriptor_limit(model, room, start.log);
   catch_crashes(start.board.crash);
   ::tzset();  // read once here, not in every session's process
   auto handler = make_handler(start);
   if (!handler) return handler.error();
-  SessionContext sessions{
-      .settings = start.settings, .handler = *handler, .log = start.log, .stop = {}};
-  Worker worker(model, sessions, room, start.sockets, std::move(start.channel), start.board);
+  std::optional<SourceCounts> sources;
+  if (start.sources != nullptr) {
+    sources.emplace(*start.sources, start.index, start.settings.max_connections_per_source);
+  }
+  SessionContext sessions{.settings = start.settings,
+                          .handler = *handler,
+                          .log = start.log,
+                          .stop = {},
+                          .sources = sources ? &*sources : nullptr};
+  const Worker::Share share = {
+      .max_connections = room,
+      .rate = share_of(start.settings.rate, start.settings.workers, start.index)};
+  Worker worker(model, sessions, share, start.sockets, std::move(start.channel), start.board);
   worker.run();
   return {};
 }
@@ -80,6 +108,14 @@ Result<void> serve(WorkerStart& start) {
 
 unsigned share_of(unsigned total, unsigned workers, unsigned index) {
   return total / workers + (index < total % workers ? 1 : 0);
+}
+
+RateGate share_of(const RateLimit& rate, unsigned workers, unsigned index) {
+  if (rate.connections == 0) return {};
+  // Rounded up, so that together they never take more than the whole.
+  const auto one = static_cast<Duration::rep>(rate.connections);
+  const Duration interval((rate.in.count() * workers + one - 1) / one);
+  return {interval, std::max(1u, share_of(rate.burst, workers, index))};
 }
 
 void run_worker(WorkerStart start) {

@@ -8,6 +8,8 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "serve/listener_settings.hpp"
+#include "serve/rate_gate.hpp"
+#include "serve/source_table.hpp"
 #include "supervise/worker_board.hpp"
 
 namespace berth {
@@ -20,12 +22,16 @@ struct WorkerStart {
   Fd channel;                     // the worker's end
   WorkerBoard& board;
   Log& log;
+  SourceTable* sources = nullptr;  // of the listener; none where it does not limit its sources
 };
 
 // Its part of the listener's max_connections: the parts of all workers add up to the whole.
 [[nodiscard]] unsigned share_of(unsigned total, unsigned workers, unsigned index);
+// Its part of the rate: all have the same, and of the burst at least 1.
+[[nodiscard]] RateGate share_of(const RateLimit& rate, unsigned workers, unsigned index);
 
-// Serves until told to stop; ends the process.
+// Closes what is not its own, drops its privileges, loads the handler, and serves until told to
+// stop; ends the process. Whatever of that fails ends it with the reason told (FromWorker).
 [[noreturn]] void run_worker(WorkerStart start);
 
 }  // namespace berth

@@ -23,15 +23,24 @@ namespace {
 }
 
 // The descriptor, or -1 with errno.
-int connect_to(std::uint16_t port) {
+int connect_to(std::uint16_t port, const std::string& from, int receive_buffer = 0) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval patience{kPatience.count(), 0};
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (receive_buffer > 0) {
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  }
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  ::inet_pton(AF_INET, from.c_str(), &address.sin_addr);
+  // The usual address is left to the kernel, which finds more free ports when it knows both ends.
+  if (from != "127.0.0.1" &&
+      ::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    fail("cannot bind");
+  }
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return socket;
@@ -43,7 +52,12 @@ int connect_to(std::uint16_t port) {
 
 }  // namespace
 
-Client::Client(std::uint16_t port) : socket_(connect_to(port)) {
+Client::Client(std::uint16_t port, int receive_buffer)
+    : socket_(connect_to(port, "127.0.0.1", receive_buffer)) {
+  if (socket_ < 0) fail("cannot connect");
+}
+
+Client::Client(std::uint16_t port, const std::string& from) : socket_(connect_to(port, from)) {
   if (socket_ < 0) fail("cannot connect");
 }
 
@@ -115,6 +129,12 @@ bool Client::has_input() const {
   return ::poll(&polled, 1, 0) > 0;
 }
 
+bool Client::is_closed() const {
+  char byte;
+  const ssize_t count = ::recv(socket_, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+  return count == 0 || (count < 0 && errno != EAGAIN);
+}
+
 void Client::wait_until_closed() {
   try {
     while (!read_some().empty()) {
@@ -157,7 +177,7 @@ std::string numbered(std::string_view command, std::size_t number) {
 }
 
 bool is_refused(std::uint16_t port) {
-  const int socket = connect_to(port);
+  const int socket = connect_to(port, "127.0.0.1");
   const bool refused = socket < 0 && errno == ECONNREFUSED;
   if (socket >= 0) ::close(socket);
   return refused;

@@ -11,8 +11,11 @@ namespace e2e {
 
 class Client {
  public:
-  // Connects; at the host's limit the connection then waits in the backlog.
-  explicit Client(std::uint16_t port);
+  // Connects; at the host's limit the connection then waits in the backlog. With a buffer for so
+  // many received bytes the host soon finds that this client does not read; 0: as it comes.
+  explicit Client(std::uint16_t port, int receive_buffer = 0);
+  // From another address of the loopback: 127.0.0.2.
+  Client(std::uint16_t port, const std::string& from);
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
   ~Client() { close(); }
@@ -30,6 +33,9 @@ class Client {
   [[nodiscard]] std::string ask(std::string_view command);
   // Whether something to read is here now.
   [[nodiscard]] bool has_input() const;
+  // Whether the host has closed or reset the connection, as far as it can be seen by now, and has
+  // sent nothing that is still to be read.
+  [[nodiscard]] bool is_closed() const;
   // Waits until the host has closed or reset the connection; drops what comes before.
   void wait_until_closed();
 

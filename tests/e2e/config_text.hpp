@@ -2,6 +2,8 @@
 // unless its keys say otherwise.
 #pragma once
 
+#include <unistd.h>
+
 #include <initializer_list>
 #include <string>
 
@@ -44,6 +46,10 @@ class Config {
   std::string top_;
   std::string listeners_;
 };
+
+// A key of a listener whose workers run as this very user, so that a test may set their limits from
+// outside: as another user's they would take CAP_SYS_RESOURCE, which containers withhold.
+inline std::string as_this_user() { return "user: " + std::to_string(::geteuid()); }
 
 // The config of most tests: one listener, called `it`.
 inline Config one_listener(const std::string& model, const std::string& handler,

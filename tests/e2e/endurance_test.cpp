@@ -136,7 +136,7 @@ TEST_CASE("a supervisor that was stopped for a while keeps its workers and their
 
 TEST_CASE_TEMPLATE("at the limit of descriptors a client is served or waits, and none is closed",
                    Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe"));
+  HostProcess host(one_listener(Model::name, "probe", {as_this_user()}));
   limit_descriptors(host.worker(), next_descriptor(host.worker()) + 2);
   std::vector<Client> clients;
   for (int i = 0; i < 6; ++i) clients.emplace_back(host.port()).send("id\n");

@@ -1,4 +1,5 @@
-// A named pipe on which a handler waits until the test lets it go on.
+// A named pipe on which a handler waits until the test lets it go on. Open to all: a host that runs
+// as root does not run handlers as root.
 #pragma once
 
 #include <fcntl.h>
@@ -16,7 +17,10 @@ namespace e2e {
 class Fifo {
  public:
   Fifo() {
-    if (::mkfifo(path().c_str(), 0600) != 0) throw std::runtime_error("cannot make " + path());
+    if (::mkfifo(path().c_str(), 0600) != 0 || ::chmod(path().c_str(), 0644) != 0 ||
+        ::chmod(folder_.path().c_str(), 0755) != 0) {
+      throw std::runtime_error("cannot make " + path());
+    }
   }
   Fifo(const Fifo&) = delete;
   Fifo& operator=(const Fifo&) = delete;

@@ -18,10 +18,17 @@
 
 namespace e2e {
 
+// How it is started, where that is not as from a shell.
+struct Start {
+  std::vector<std::string> by = {};           // a program and its arguments that execute the host
+  std::vector<std::string> environment = {};  // NAME=VALUE, beside what this process has
+  std::string program = BERTH_PROGRAM;
+};
+
 class HostProcess {
  public:
   // Starts it; returns when it is ready.
-  explicit HostProcess(const Config& config, const std::string& program = BERTH_PROGRAM);
+  explicit HostProcess(const Config& config, const Start& start = {});
   HostProcess(const HostProcess&) = delete;
   HostProcess& operator=(const HostProcess&) = delete;
   ~HostProcess();
@@ -44,6 +51,8 @@ class HostProcess {
 
   // The log may and must hold a line of level error or worse with these words.
   void expect_error(const std::string& words) { expected_.push_back(words); }
+  // It may, and need not.
+  void allow_error(const std::string& words) { allowed_.push_back(words); }
 
   void send_signal(int signal) const;
   // Waits until it has ended. Its exit status, or the number of the signal that killed it, negated.
@@ -60,6 +69,7 @@ class HostProcess {
 
   TempFolder folder_;
   std::vector<std::string> expected_;
+  std::vector<std::string> allowed_;
   std::unique_ptr<LogReader> log_;
   pid_t pid_ = 0;
 };

@@ -163,7 +163,7 @@ TEST_CASE_TEMPLATE("five hundred clients are served at once", Model, EACH_MODEL)
 // memory with a pipe(2), and takes the lack of descriptors for an object that is not there.
 TEST_CASE_TEMPLATE("without descriptors a worker rests and recovers", Model, EACH_MODEL) {
   if (BERTH_SANITIZED) return;
-  HostProcess host(one_listener(Model::name, "probe"));
+  HostProcess host(one_listener(Model::name, "probe", {as_this_user()}));
   const auto at_rest = open_descriptors(host.worker());
   Client first(host.port());
   REQUIRE(first.ask("id") == "1");
@@ -191,7 +191,7 @@ TEST_CASE_TEMPLATE("a host whose clients are silent rests", Model, EACH_MODEL) {
 }
 
 TEST_CASE("select takes no connection that select(2) could not watch") {
-  HostProcess host(one_listener("select", "probe"));
+  HostProcess host(one_listener("select", "probe", {as_this_user()}));
   limit_descriptors(host.worker(), FD_SETSIZE + 100);
   Client holder(host.port());
   REQUIRE(holder.ask(numbered("hold", FD_SETSIZE - 30)) == "held");

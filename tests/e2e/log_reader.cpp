@@ -1,5 +1,6 @@
 #include "log_reader.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -32,15 +33,35 @@ LogLine::LogLine(std::string line) : whole(std::move(line)) {
   text = parts[4];
 }
 
-LogReader::LogReader(int descriptor) : thread_([this, descriptor] { read(descriptor); }) {}
+LogReader::LogReader(int descriptor) : descriptor_(descriptor), thread_([this] { read(); }) {}
 
-LogReader::~LogReader() { thread_.join(); }
+LogReader::~LogReader() {
+  resume();
+  thread_.join();
+}
 
-void LogReader::read(int descriptor) {
+void LogReader::pause() { set_paused(true, 4096); }
+void LogReader::resume() { set_paused(false, 1 << 20); }
+
+void LogReader::set_paused(bool paused, int room) {
+  const std::scoped_lock lock(mutex_);
+  if (!ended_) (void)::fcntl(descriptor_, F_SETPIPE_SZ, room);
+  paused_ = paused;
+  news_.notify_all();
+}
+
+void LogReader::wait_while_paused() {
+  std::unique_lock lock(mutex_);
+  news_.wait(lock, [this] { return !paused_; });
+}
+
+void LogReader::read() {
   std::string rest;
   std::array<char, 65536> buffer;
-  ssize_t count = 0;
-  while ((count = ::read(descriptor, buffer.data(), buffer.size())) > 0) {
+  for (;;) {
+    wait_while_paused();
+    const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
+    if (count <= 0) break;
     rest.append(buffer.data(), static_cast<std::size_t>(count));
     const std::scoped_lock lock(mutex_);
     for (std::size_t end; (end = rest.find('\n')) != rest.npos; rest.erase(0, end + 1)) {
@@ -48,8 +69,8 @@ void LogReader::read(int descriptor) {
     }
     news_.notify_all();
   }
-  ::close(descriptor);
   const std::scoped_lock lock(mutex_);
+  ::close(descriptor_);
   if (!rest.empty()) lines_.emplace_back(rest);
   ended_ = true;
   news_.notify_all();

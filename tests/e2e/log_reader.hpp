@@ -37,17 +37,25 @@ class LogReader {
   LogLine wait_for(std::string_view words, std::size_t nth = 1);
   [[nodiscard]] std::vector<LogLine> lines() const;
   [[nodiscard]] std::size_t count(std::string_view words) const;
+  // From about here on reads nothing, so that a host's pipe of little room is soon full; until
+  // resume().
+  void pause();
+  void resume();
   // False where the pipe is still held open by somebody when patience is at its end.
   [[nodiscard]] bool wait_for_end();
   [[nodiscard]] std::string whole() const;
 
  private:
-  void read(int descriptor);
+  void read();
+  void wait_while_paused();
+  void set_paused(bool paused, int room);
 
+  const int descriptor_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable news_;
   std::vector<LogLine> lines_;
   bool ended_ = false;
+  bool paused_ = false;
 
   std::thread thread_;
 };

@@ -1,26 +1,4 @@
 // The end-to-end tests: boots the real host and talks to it over real sockets.
-#define DOCTEST_CONFIG_IMPLEMENT
-#include <doctest/doctest.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include "test_program.hpp"
 
-#include <csignal>
-#include <cstdio>
-
-#include "models.hpp"
-
-int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
-  // Whatever a host leaves behind becomes a child of this process: see processes.hpp.
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;  // some tests hold hundreds of connections
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  doctest::Context context(argc, argv);
-  if (!e2e::can_have_io_uring()) {
-    std::fputs("io_uring is forbidden here: its cases are left out\n", stderr);
-    context.addFilter("test-case-exclude", "*<io_uring>*");
-  }
-  return context.run();
-}
+int main(int argc, char** argv) { return e2e::run_test_program(argc, argv); }

@@ -38,18 +38,6 @@ std::string sanitizer_options() {
 
 fs::path proc(pid_t pid) { return fs::path("/proc") / std::to_string(pid); }
 
-std::vector<ProcessState> all_processes() {
-  std::vector<ProcessState> all;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const ProcessState process = state_of(std::stoi(name));
-    if (process.pid != 0) all.push_back(process);
-  }
-  return all;
-}
-
 }  // namespace
 
 pid_t start_program(const std::vector<std::string>& arguments, int output, int error,
@@ -116,6 +104,18 @@ ProcessState state_of(pid_t pid) {
   std::istringstream(text.substr(end_of_name + 1)) >> process.state >> process.parent >>
       process.group;
   return process;
+}
+
+std::vector<ProcessState> all_processes() {
+  std::vector<ProcessState> all;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const ProcessState process = state_of(std::stoi(name));
+    if (process.pid != 0) all.push_back(process);
+  }
+  return all;
 }
 
 std::vector<ProcessState> children_of(pid_t parent) {

@@ -34,6 +34,7 @@ struct ProcessState {
 [[nodiscard]] std::string wait_until_childless();
 
 [[nodiscard]] ProcessState state_of(pid_t pid);
+[[nodiscard]] std::vector<ProcessState> all_processes();
 [[nodiscard]] std::vector<ProcessState> children_of(pid_t parent);
 [[nodiscard]] std::size_t open_descriptors(pid_t pid);
 // The sockets open in that process that listen on this port of 127.0.0.1: by their inodes, how many

@@ -69,9 +69,11 @@ struct berth_operation {
 
   /* out: 0, or why it failed, as an errno value: ECONNRESET, EPIPE, ... (the connection is lost),
    * ETIMEDOUT (a read took longer than its `duration`, or the client was silent for the listener's
-   * idle_timeout; later operations then end with ENOTCONN), ECANCELED (the drain's deadline has
-   * come), EBUSY (a second read, or a second write, was started while one was pending), EINVAL (a
-   * field makes no sense), ENOMEM (no memory, or no thread to call in the background on). */
+   * idle_timeout or took nothing of a write for its write_timeout; later operations then end with
+   * ENOTCONN), ECANCELED (the drain's deadline has come, or the session has lasted for the
+   * listener's session_timeout), EBUSY (a second read, or a second write, was started while one was
+   * pending), EINVAL (a field makes no sense), ENOMEM (no memory, or no thread to call in the
+   * background on). */
   int32_t error;
 
   /* in: called by the host when a pending operation is over, on the session's thread. May start

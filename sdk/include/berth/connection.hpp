@@ -31,9 +31,10 @@ class ConnectionLost : public std::system_error {
  public:
   explicit ConnectionLost(int error) : std::system_error(error, std::generic_category()) {}
 
-  // A read took longer than its `within`, or the client was silent for the idle_timeout.
+  // A read took longer than its `within`, or the client was silent for the idle_timeout or took
+  // nothing of a write for the write_timeout.
   [[nodiscard]] bool timed_out() const { return code().value() == ETIMEDOUT; }
-  // The drain's deadline has come.
+  // The drain's deadline has come, or the session has lasted for the session_timeout.
   [[nodiscard]] bool cancelled() const { return code().value() == ECANCELED; }
 };
 

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
+#include <vector>
 
 struct Faulty {
   unsigned crash_every = 0;
@@ -24,6 +25,7 @@ struct Faulty {
 
   berth::Task<> serve(berth::Connection connection) const {
     while (auto message = co_await connection.read()) {
+      if (*message == "spin") co_await connection.write("spinning");
       fail(*message);
       if (message->substr(0, kBackground.size()) == kBackground) {
         const std::string_view word = message->substr(kBackground.size());
@@ -44,6 +46,18 @@ struct Faulty {
     if (word == "abort") std::abort();
     if (word == "exit") std::exit(3);
     if (word == "overflow") (void)descend(1);
+    if (word == "allocate") allocate();
+    if (word == "spin") spin();
+  }
+  // More than a process may have whose memory is limited to less.
+  static void allocate() {
+    const std::vector<char> much(std::size_t{1} << 30U, 'x');
+    volatile char last = much.back();
+    (void)last;
+  }
+  [[noreturn]] static void spin() {
+    volatile unsigned turns = 0;
+    for (;;) turns = turns + 1;
   }
   // Deeper than any stack, in a way that no compiler makes a loop of.
   static unsigned descend(unsigned depth) {

@@ -64,6 +64,24 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
+// By each way that there is back to root, or to its group.
+std::string try_to_become_root() {
+  const bool is_root =
+      ::setuid(0) == 0 || ::seteuid(0) == 0 || ::setreuid(0, 0) == 0 || ::setresuid(0, 0, 0) == 0;
+  const bool in_its_group = ::setgid(0) == 0 || ::setegid(0) == 0 || ::setresgid(0, 0, 0) == 0;
+  return is_root ? "root" : in_its_group ? "in root's group" : "refused";
+}
+
+// Those of the service manager's variables that a program started here would see.
+std::string variables_of_the_manager() {
+  std::string found;
+  for (const char* const variable : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS",
+                                     "LISTEN_PID", "LISTEN_FDNAMES"}) {
+    if (std::getenv(variable) != nullptr) found.append(variable).append(" ");
+  }
+  return found.empty() ? "none" : found;
+}
+
 std::string run_shell(const char* command) {
   const int status = std::system(command);
   if (status == -1) return "system failed";
@@ -88,6 +106,7 @@ class OpenFiles {
       files_.push_back(file);
     }
   }
+  [[nodiscard]] std::size_t count() const { return files_.size(); }
   ~OpenFiles() {
     for (const int file : files_) ::close(file);
   }
@@ -160,6 +179,8 @@ struct Probe {
     if (name == "listener") return connection.listener();
     if (name == "stopping") return connection.stopping() ? "yes" : "no";
     if (name == "pid") return std::to_string(::getpid());
+    if (name == "manager") return variables_of_the_manager();
+    if (name == "become-root") return try_to_become_root();
     if (name == "threads") return threads_of_process();
     if (name == "live") return std::to_string(Instance::live);
     if (name == "options") return options();
@@ -260,6 +281,17 @@ struct Probe {
     } else if (command.name == "block") {
       co_await connection.write("blocking\n");
       std::this_thread::sleep_for(duration);
+    } else if (command.name == "spin") {
+      co_await connection.write("spinning\n");
+      for (volatile bool never = false; !never;) {
+      }
+    } else if (command.name == "allocate") {  // so many MiB, and write to them
+      const std::string memory(command.number << 20, 'x');
+      co_await connection.write(memory.substr(0, 1), "\n");
+    } else if (command.name == "files") {
+      OpenFiles files;
+      files.open(command.number);
+      co_await connection.write(std::to_string(files.count()), "\n");
     } else if (command.name == "double") {
       const std::size_t twice =
           co_await connection.in_background([&] { return 2 * command.number; });

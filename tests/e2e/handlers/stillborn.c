@@ -1,5 +1,6 @@
 /* A handler that never comes to serve: built several times, with one of these defined.
  * EXIT_AT_LOAD, CRASH_AT_LOAD: in a constructor, so that dlopen(3) does not return.
+ * REFUSE_ROOT_AT_LOAD: the same, but only where it is loaded as root; else it serves nobody well.
  * ABORT_IN_CREATE: loads and is checked well, then dies in every worker. */
 #include <berth/abi.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@ __attribute__((constructor)) static void load(void) {
   _exit(0);
 #elif defined CRASH_AT_LOAD
   abort();
+#elif defined REFUSE_ROOT_AT_LOAD
+  if (geteuid() == 0) _exit(9);
 #endif
 }
 

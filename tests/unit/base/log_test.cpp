@@ -262,6 +262,28 @@ TEST_CASE("reopen follows a rotation") {
   CHECK(lines[0].ends_with("behind"));
 }
 
+TEST_CASE("a log that somebody else has opened is gone on in, unless it is standard error") {
+  const LogFolder first;
+  const LogFolder second;
+  const auto opened = [](const LogFolder& folder) {
+    return Fd(::open(folder.file().c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  };
+  Log log;
+  const int before = log.descriptor();
+  log.go_on_in(opened(second));
+  CHECK(log.descriptor() == before);
+  REQUIRE(log.open(first.settings()));
+  log.info("before");
+  log.go_on_in(Fd());
+  log.info("still");
+  log.go_on_in(opened(second));
+  log.info("behind");
+  CHECK(lines_of(first.text()).size() == 2);
+  const auto lines = lines_of(second.text());
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].ends_with("behind"));
+}
+
 TEST_CASE("a failed reopen is told in the old file") {
   const LogFolder folder;
   Log log;

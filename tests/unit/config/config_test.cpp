@@ -75,6 +75,74 @@ TEST_CASE("the smallest config has the built-in values for all the rest") {
   CHECK(echo.idle_timeout == 10min);
   CHECK(echo.drain_timeout == 30s);
   CHECK(echo.heartbeat_timeout == 10s);
+  CHECK(echo.write_timeout == kUnlimited);
+  CHECK(echo.session_timeout == kUnlimited);
+  CHECK(echo.max_connections_per_source == SourceLimit());
+  CHECK(echo.max_connections_per_source.connections == 0);
+  CHECK(echo.rate == RateLimit());
+  CHECK(echo.rate.connections == 0);
+  CHECK(echo.allow.empty());
+  CHECK(echo.deny.empty());
+  CHECK(echo.resources == ResourceLimits());
+}
+
+// The listeners of a good config, the keys of one of them being `keys`.
+std::vector<ListenerSettings> with(const std::string& defaults, const std::string& keys) {
+  const Loaded loaded = load("defaults: {model: fork, handler: echo" + defaults +
+                             "}\nlisteners:\n- {name: a, listen: 'tcp://h:1'}\n"
+                             "- {name: b, listen: 'tcp://h:2'" +
+                             keys + "}\n");
+  REQUIRE(loaded.mistakes == "");
+  return loaded.settings.listeners;
+}
+
+TEST_CASE("limits are what is written, in short or in full") {
+  const auto b = with("",
+                      ", max_connections_per_source: 10, rate: 600/m, allow: 10.0.0.0/8, "
+                      "deny: [10.1.0.0/16, 'fd00::/8', 192.0.2.1], write_timeout: 20s, "
+                      "session_timeout: 1h, resources: {memory: 64MiB, cpu_time: 1m30s, "
+                      "descriptors: 100}")[1];
+  CHECK(b.max_connections_per_source == SourceLimit{10, 32, 64});
+  CHECK(b.rate == RateLimit{600, 1min, 1});
+  REQUIRE(b.allow.size() == 1);
+  CHECK(b.allow[0].text() == "10.0.0.0/8");
+  REQUIRE(b.deny.size() == 3);
+  CHECK(b.deny[1].text() == "fd00::/8");
+  CHECK(b.deny[2].text() == "192.0.2.1/32");
+  CHECK(b.write_timeout == 20s);
+  CHECK(b.session_timeout == 1h);
+  CHECK(b.resources == ResourceLimits{64u << 20, 90s, 100});
+  const auto full = with("",
+                         ", max_connections_per_source: {connections: 3, ipv4_prefix: 24, "
+                         "ipv6_prefix: 48}, rate: {connections: 5/h, burst: 20}, "
+                         "resources: {memory: 16MiB}")[1];
+  CHECK(full.max_connections_per_source == SourceLimit{3, 24, 48});
+  CHECK(full.rate == RateLimit{5, 1h, 20});
+  CHECK(full.resources == ResourceLimits{16u << 20, 0s, 0});
+  CHECK(with("", ", rate: 1000000/s")[1].rate == RateLimit{1'000'000, 1s, 1});
+}
+
+TEST_CASE("limits of the defaults hold until a listener sets its own, or none") {
+  const auto listeners = with(
+      ", max_connections_per_source: 10, rate: 100/s, allow: 10.0.0.0/8, deny: 10.1.0.0/16, "
+      "write_timeout: 20s, session_timeout: 1h, resources: {descriptors: 100}",
+      ", max_connections_per_source: off, rate: off, allow: off, deny: 10.2.0.0/16, "
+      "write_timeout: off, session_timeout: 2h, resources: off");
+  CHECK(listeners[0].max_connections_per_source.connections == 10);
+  CHECK(listeners[0].rate.connections == 100);
+  CHECK(listeners[0].allow.size() == 1);
+  CHECK(listeners[0].deny[0].text() == "10.1.0.0/16");
+  CHECK(listeners[0].write_timeout == 20s);
+  CHECK(listeners[0].session_timeout == 1h);
+  CHECK(listeners[0].resources.descriptors == 100);
+  CHECK(listeners[1].max_connections_per_source == SourceLimit());
+  CHECK(listeners[1].rate == RateLimit());
+  CHECK(listeners[1].allow.empty());
+  REQUIRE(listeners[1].deny.size() == 1);
+  CHECK(listeners[1].deny[0].text() == "10.2.0.0/16");
+  CHECK(listeners[1].write_timeout == kUnlimited);
+  CHECK(listeners[1].session_timeout == 2h);
+  CHECK(listeners[1].resources == ResourceLimits());
 }
 
 TEST_CASE("a listener's values and their places are those written") {
@@ -165,6 +233,47 @@ TEST_CASE("defaults hold where a listener says nothing of its own") {
   CHECK(b.workers == 2);
   CHECK(b.idle_timeout == 1min);
   CHECK(b.drain_timeout == 9s);
+}
+
+std::string accounts(const Loaded& loaded) {
+  std::string text;
+  for (const ListenerSettings& each : loaded.settings.listeners) {
+    text += each.name + '=' + each.user + ':' + each.group + ' ';
+  }
+  return text;
+}
+
+TEST_CASE("a listener has the user and group of the top level, of the defaults, or its own") {
+  const Loaded loaded = load(
+      "user: top\n"
+      "group: top-group\n"
+      "listeners:\n"
+      "- {name: a, listen: 'tcp://h:1', model: fork, handler: echo}\n"
+      "- {name: b, listen: 'tcp://h:2', model: fork, handler: echo, group: own-group}\n"
+      "- {name: c, listen: 'tcp://h:3', model: fork, handler: echo, user: 1000, group: '0'}\n");
+  REQUIRE(loaded.mistakes == "");
+  CHECK(accounts(loaded) == "a=top:top-group b=top:own-group c=1000:0 ");
+  CHECK(loaded.settings.user == "top");
+  CHECK(loaded.settings.group == "top-group");
+  CHECK(loaded.settings.listeners[0].where.user == Position{1, 7});
+  CHECK(loaded.settings.listeners[1].where.group == Position{5, 69});
+  CHECK_FALSE(loaded.settings.listeners[0].privileges);
+
+  const Loaded defaulted = load(
+      "user: top\ngroup: top-group\n"
+      "defaults: {user: default, model: fork, handler: echo}\n"
+      "listeners: [{name: a, listen: 'tcp://h:1'}]\n");
+  REQUIRE(defaulted.mistakes == "");
+  CHECK(accounts(defaulted) == "a=default: ");
+}
+
+TEST_CASE("who names a user has that user's group, not the one said above for another") {
+  const Loaded loaded = load(
+      "user: top\ngroup: top-group\n"
+      "listeners: [{name: a, listen: 'tcp://h:1', model: fork, handler: echo, user: own}]\n");
+  REQUIRE(loaded.mistakes == "");
+  CHECK(accounts(loaded) == "a=own: ");
+  CHECK(loaded.settings.listeners[0].where.group == Position{});
 }
 
 TEST_CASE("defaults hold also where they stand behind the listeners") {

@@ -37,10 +37,11 @@ const std::string kRest =
     "listeners: [{name: a, listen: 'tcp://h:1', model: fork, handler: echo}]\n";
 
 const std::string kListenerKeys =
-    "name, listen, model, handler, options, workers, backlog, max_connections, idle_timeout, "
-    "drain_timeout, heartbeat_timeout";
+    "name, listen, model, handler, options, workers, backlog, max_connections, "
+    "max_connections_per_source, rate, allow, deny, idle_timeout, write_timeout, session_timeout, "
+    "drain_timeout, heartbeat_timeout, user, group, resources";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
-const std::string kTopKeys = "plugins, log, defaults, drain_timeout, listeners";
+const std::string kTopKeys = "plugins, user, group, log, defaults, drain_timeout, listeners";
 
 std::string model_names() {
   std::vector<std::string> names;
@@ -236,8 +237,111 @@ TEST_CASE("a duration has a unit and lies within its bounds") {
        "6:20: 'drain_timeout': '-1s': a duration cannot be negative\n"},
       {kListener + "    heartbeat_timeout: 999ms\n",
        "6:24: 'heartbeat_timeout' must be at least 1s, not '999ms'\n"},
+      {kListener + "    write_timeout: 0s\n",
+       "6:20: 'write_timeout' must be more than 0, or off, not '0s'\n"},
+      {kListener + "    session_timeout: never\n",
+       "6:22: 'session_timeout': 'never' is not a duration; write numbers with units, like 250ms, "
+       "5s or 1h30m\n"},
       {"drain_timeout: [5s]\n" + kRest,
        "1:16: 'drain_timeout' must be a duration like 250ms, 5s or 1h30m, not a list\n"},
+  });
+}
+
+// A mistake in the one key that is added to a good listener; what is said of its value, which
+// stands at that column.
+Mistake limit(const std::string& key, const std::string& given, const std::string& message,
+              std::size_t column = 0) {
+  const std::size_t value = key.size() + 7;
+  return {kListener + "    " + key + ": " + given + "\n",
+          "6:" + std::to_string(value + column) + ": " + message + "\n"};
+}
+
+TEST_CASE("a rate is connections in a time") {
+  const std::string number = "'rate': the number must be from 1 to 1000000, not ";
+  const std::string none = "is not a rate; write connections in a time, like 100/s or 600/m";
+  check({
+      limit("rate", "100", "'rate': '100' needs a time: 100/s?"),
+      limit("rate", "0/s", number + "'0'"),
+      limit("rate", "1000001/s", number + "'1000001'"),
+      limit("rate", "99999999999/s", number + "'99999999999'"),
+      limit("rate", "010/s", number + "'010'"),
+      limit("rate", "100/sec", "'rate': '100/sec' has the unknown time 'sec': write 100/s"),
+      limit("rate", "5/minute", "'rate': '5/minute' has the unknown time 'minute': write 5/m"),
+      limit("rate", "5/Hour", "'rate': '5/Hour' has the unknown time 'Hour': write 5/h"),
+      limit("rate", "5/ms", "'rate': '5/ms' has the unknown time 'ms'; the times are s, m and h"),
+      limit("rate", "5/d", "'rate': '5/d' has the unknown time 'd'; the times are s, m and h"),
+      limit("rate", "5/", "'rate': '5/' has the unknown time ''; the times are s, m and h"),
+      limit("rate", "fast", "'rate': 'fast' " + none),
+      limit("rate", "1.5/s", "'rate': '1.5/s' " + none),
+      limit("rate", "-1/s", "'rate': '-1/s' " + none),
+      limit("rate", "[1/s]", "'rate' must be connections in a time, like 100/s, not a list"),
+      limit("rate", "{burst: 5}", "'rate' has no 'connections:'"),
+      limit("rate", "{connections: 5}", "'connections': '5' needs a time: 5/s?", 14),
+      limit("rate", "{connections: 5/s, burst: 0}", "'burst' must be from 1 to 1000000, not '0'",
+            26),
+      limit("rate", "{connections: 5/s, brust: 1}",
+            "unknown key 'brust'; did you mean 'burst'? ('rate' takes connections, burst)", 19),
+  });
+}
+
+TEST_CASE("a source is a number of connections, and prefixes") {
+  const std::string key = "max_connections_per_source";
+  check({
+      limit(key, "0", "'max_connections_per_source' must be from 1 to 1000000, not '0'"),
+      limit(key, "ten", "'max_connections_per_source' must be a whole number, not 'ten'"),
+      limit(key, "[1]", "'max_connections_per_source' must be a whole number, not a list"),
+      limit(key, "{}", "'max_connections_per_source' has no 'connections:'"),
+      limit(key, "{connections: 1, ipv4_prefix: 33}",
+            "'ipv4_prefix' must be from 1 to 32, not '33'", 30),
+      limit(key, "{connections: 1, ipv6_prefix: 0}", "'ipv6_prefix' must be from 1 to 128, not '0'",
+            30),
+      limit(key, "{connections: 1, ipv4_prefx: 24}",
+            "unknown key 'ipv4_prefx'; did you mean 'ipv4_prefix'? ('max_connections_per_source' "
+            "takes connections, ipv4_prefix, ipv6_prefix)",
+            17),
+      limit(key, "{conections: 1}",
+            "unknown key 'conections'; did you mean 'connections'? ('max_connections_per_source' "
+            "takes connections, ipv4_prefix, ipv6_prefix)",
+            1),
+  });
+}
+
+TEST_CASE("networks are written in CIDR notation") {
+  check({
+      limit("allow", "10.0.0.0/33",
+            "network '10.0.0.0/33' has '33' for the length of its prefix: write a number from 0 to "
+            "32"),
+      limit("deny", "[10.0.0.0/8, 10.1.2.3/16, host]",
+            "network '10.1.2.3/16' has bits behind its prefix: write 10.1.0.0/16, or 10.1.2.3 for "
+            "that address alone\n6:37: network 'host' does not begin with an IP address: write one "
+            "like 10.0.0.0/8 or fd00::/8",
+            13),
+      limit("allow", "[]",
+            "'allow' is an empty list; it must have a network like 10.0.0.0/8 or fd00::/8"),
+      limit("deny", "{a: b}", "'deny' must be a network like 10.0.0.0/8 or fd00::/8, not a map"),
+      limit("deny", "''", "'deny' is empty; it must be a network like 10.0.0.0/8 or fd00::/8"),
+  });
+}
+
+TEST_CASE("resources are a size, whole seconds and a number") {
+  check({
+      limit("resources", "256MiB", "'resources' is a map of 'key: value' lines, not text"),
+      limit("resources", "{memory: 256}", "'memory' must be at least 16MiB, not '256'", 9),
+      limit("resources", "{memory: 256MB}",
+            "'memory': '256MB' has the unknown unit 'MB': write 256MiB", 9),
+      limit("resources", "{memory: [1]}", "'memory' must be a size like 256MiB, not a list", 9),
+      limit("resources", "{cpu_time: 10}", "'cpu_time': '10' needs a unit: 10s?", 11),
+      limit("resources", "{cpu_time: 1500ms}",
+            "'cpu_time' is counted in whole seconds, not '1500ms'", 11),
+      limit("resources", "{cpu_time: 10ms}", "'cpu_time' must be at least 1s, not '10ms'", 11),
+      limit("resources", "{cpu_time: off}",
+            "'cpu_time' cannot be off; it must be a duration like 30s", 11),
+      limit("resources", "{descriptors: 5}", "'descriptors' must be from 32 to 1048576, not '5'",
+            14),
+      limit("resources", "{cpu: 1s}",
+            "unknown key 'cpu'; did you mean 'cpu_time'? ('resources' takes memory, cpu_time, "
+            "descriptors)",
+            1),
   });
 }
 
@@ -349,6 +453,9 @@ TEST_CASE("settings that do not go together are told once, with the listeners th
        "- {name: a, listen: 'tcp://h:1'}\n- {name: b, listen: 'tcp://h:2'}\n"
        "- {name: c, listen: 'tcp://h:3', workers: 1}\n",
        "1:41: listeners 'a', 'b': " + message},
+      {kListener + "    workers: 3\n    rate: {connections: 5/s, burst: 2}\n",
+       "7:11: listener 'a': the burst of 'rate' (2) is less than workers (3), each of which needs "
+       "1; leave it out, or raise it\n"},
       {kListener + "    workers: 1001\n",
        "6:14: listener 'a': max_connections (1000) is less than workers (1001), so that some "
        "workers could serve nobody\n"},

@@ -55,6 +55,8 @@ TEST_CASE("bad YAML is told in words for someone who edits it") {
        "1:6: quotes that are not closed before the end of the file\n"
        "1:6: tags are not used here; leave out '!!str'\n"},
   });
+  check({{"a: \"\\", "1:6: quotes that are not closed before the end of the file\n"},
+         {"a: b\nc: \"d\\x4", "2:9: only hexadecimal digits may follow \\x, \\u or \\U\n"}});
   CHECK(load("log: 'x\n")
             .mistakes.ends_with(": quotes that are not closed before the end of the file\n"));
 }

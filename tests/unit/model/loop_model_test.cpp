@@ -23,12 +23,13 @@ constexpr std::chrono::nanoseconds kLong = 1h;
 
 // The model in its loop, with sessions that all run one script.
 struct Rig {
-  explicit Rig(Serve script) : serve(std::move(script)) {
+  explicit Rig(Serve script, MakeDemultiplexer make = make_demultiplexer<SelectDemultiplexer>)
+      : serve(std::move(script)), loop(make()) {
     settings.handler = "script";
     settings.idle_timeout = kUnlimited;
   }
   // Starts a session; the answer is its client.
-  Fd start() {
+  Fd start(Pair pair = unix_pair()) {
     if (!model) {
       model.emplace(ModelContext{.loop = loop,
                                  .sessions = context,
@@ -39,8 +40,8 @@ struct Rig {
                                    if (ended >= wanted) loop.stop();
                                  }});
     }
-    Pair pair = unix_pair();
-    model->start({.socket = std::move(pair.served), .peer = {}, .id = ++started, .accepted = {}});
+    model->start(
+        {.socket = std::move(pair.served), .peer = {}, .id = ++started, .accepted = Clock::now()});
     return std::move(pair.client);
   }
   void turn_until_ended(int count) {
@@ -53,7 +54,7 @@ struct Rig {
   ListenerSettings settings;
   Handler handler = script_handler(serve);
   SessionContext context{settings, handler, log.log, {}};
-  EventLoop loop{std::make_unique<SelectDemultiplexer>()};
+  EventLoop loop;
   std::uint64_t started = 0;
   int ended = 0, wanted = 0;
   std::optional<LoopModel> model;
@@ -115,6 +116,91 @@ TEST_CASE("the idle timeout ends those that wait for their client, and no sleepe
   CHECK(rig.model->sessions() == 1);
   CHECK(rig.log.text().find("the client was silent for too long") != std::string::npos);
   rig.model->cancel_sessions();
+}
+
+TEST_CASE("sessions that have lasted too long are ended, the sleepers and the busy ones too") {
+  std::vector<int> errors;
+  Rig rig([&](berth_connection* c) -> Script {
+    if (c->host->id(c) == 1) {
+      SleepOp sleep(c, kLong);
+      co_await sleep;
+      errors.push_back(sleep.error);
+    } else {
+      for (;;) {
+        ReadOp read(c);
+        co_await read;
+        if (read.error == 0) continue;
+        errors.push_back(read.error);
+        break;
+      }
+    }
+    finish(c);
+  });
+  rig.settings.session_timeout = 20ms;
+  const Fd clients[] = {rig.start(), rig.start(), rig.start()};
+  CallTimer busy(rig.loop.timers(), [&] {
+    (void)send_all(clients[2], "x");
+    busy.arm(Clock::now() + 1ms);
+  });
+  busy.arm(Clock::now());
+  rig.turn_until_ended(3);
+  CHECK(errors == std::vector{ECANCELED, ECANCELED, ECANCELED});
+  const std::string words = "it had lasted too long (session_timeout)";
+  CHECK(rig.log.text().find(words) != rig.log.text().rfind(words));
+}
+
+TEST_CASE("a session ends when its time is over though another one began earlier and has gone") {
+  Rig rig([](berth_connection* c) -> Script {
+    ReadOp read(c);
+    co_await read;
+    finish(c);
+  });
+  rig.settings.session_timeout = 20ms;
+  Fd first = rig.start();
+  const Fd second = rig.start();
+  first.reset();
+  rig.turn_until_ended(2);
+  CHECK(rig.log.text().find("connection 2 from unknown ended: 0 B in, 0 B out") !=
+        std::string::npos);
+  CHECK(rig.log.text().find("session_timeout") != std::string::npos);
+}
+
+TEST_CASE("a client that takes nothing of a write is given up, even if it sends") {
+  in_each_loop([](MakeDemultiplexer make) {
+    const std::string large(8'000'000, 'x');
+    std::vector<int> errors;
+    bool over = false;
+    Rig rig(
+        [&](berth_connection* c) -> Script {
+          const auto read_on = [&]() -> Script {
+            while (!over) {
+              ReadOp read(c);
+              co_await read;
+              if (read.error != 0) break;
+            }
+          };
+          read_on();
+          WriteOp write(c, large);
+          co_await write;
+          errors.push_back(write.error);
+          over = true;
+          finish(c);
+        },
+        make);
+    rig.settings.write_timeout = 40ms;
+    const Fd client = rig.start(tcp_pair());
+    CallTimer busy(rig.loop.timers(), [&] {
+      (void)send_all(client, "x");
+      busy.arm(Clock::now() + 1ms);
+    });
+    busy.arm(Clock::now());
+    const TimePoint start = Clock::now();
+    rig.turn_until_ended(1);
+    CHECK(Clock::now() - start >= 40ms);
+    CHECK(errors == std::vector{ETIMEDOUT});
+    CHECK(rig.log.text().find("took nothing of a reply for too long (write_timeout)") !=
+          std::string::npos);
+  });
 }
 
 TEST_CASE("the idle timeout ends no session that waits for a call in the background") {

@@ -124,6 +124,17 @@ TEST_CASE("a host that is empty or cannot be one is told") {
               "host name takes letters, digits, '-', '_' and '.'");
 }
 
+TEST_CASE("no part of an IPv6 address is hidden from who reads it") {
+  for (const std::string_view host :
+       {std::string_view("::1\0x", 5), std::string_view("::1\x0b"),
+        std::string_view("fe80::1%\x1b[31m"), std::string_view("fe80::1%eth0\0x", 14)}) {
+    const std::string text = "tcp://[" + std::string(host) + "]:7";
+    check_error(text, "address '" + text + "' has '" + std::string(host) +
+                          "' in brackets, which is not an IPv6 address: only IPv6 addresses take "
+                          "brackets, like tcp://[::1]:50007");
+  }
+}
+
 TEST_CASE("what follows the port, and spaces, are told") {
   check_error("tcp://a:7/",
               "address 'tcp://a:7/' goes on after the port: leave off '/', as in "

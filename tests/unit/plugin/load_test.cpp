@@ -168,6 +168,43 @@ TEST_CASE(
         "its berth_plugin_entry() returns no table: its description failed");
 }
 
+TEST_CASE("a table of options is served as long as every row is whole and lies where one may") {
+  const char* const choices[] = {"a", nullptr};
+  const auto said = [&](auto change) {
+    berth_option rows[2] = {};
+    for (berth_option& row : rows) {
+      row.help = row.default_value = "";
+      row.type = BERTH_CHOICE;
+      row.choices = choices;
+      row.choice_count = 1;
+    }
+    rows[0].name = "first";
+    rows[1].name = "second";
+    berth_plugin plugin = good_plugin();
+    plugin.options = rows;
+    plugin.option_count = 2;
+    change(plugin, rows[1]);
+    const auto fits = check_abi(&plugin);
+    return fits ? "fine" : fits.error().message;
+  };
+  CHECK(said([](berth_plugin&, berth_option&) {}) == "fine");
+  const std::string lacks = "row 1 of its options lacks name, help, default or a choice";
+  CHECK(said([](berth_plugin&, berth_option& row) { row.name = nullptr; }) == lacks);
+  CHECK(said([](berth_plugin&, berth_option& row) { row.help = nullptr; }) == lacks);
+  CHECK(said([](berth_plugin&, berth_option& row) { row.default_value = nullptr; }) == lacks);
+  CHECK(said([](berth_plugin&, berth_option& row) {
+          row.default_value = nullptr;
+          row.required = 1;
+        }) == "fine");
+  CHECK(said([](berth_plugin&, berth_option& row) { row.choices = nullptr; }) == lacks);
+  CHECK(said([](berth_plugin&, berth_option& row) { row.choice_count = 2; }) == lacks);
+  CHECK(said([](berth_plugin&, berth_option& row) { row.choice_count = 0; }) == lacks);
+  CHECK(said([](berth_plugin&, berth_option& row) { row.name = "first"; }) ==
+        "it has two options called 'first'");
+  CHECK(said([](berth_plugin& plugin, berth_option&) { plugin.option_size += 1; }) ==
+        "its options are 73 bytes long, not a multiple of 8");
+}
+
 TEST_CASE("a handler that refuses its settings is told in its words, or as having none") {
   berth_plugin plugin = good_plugin();
   CHECK(Handler::create(plugin, {}).error().message == "it gives no reason");

@@ -1,12 +1,14 @@
 #include "plugin/try_in_child.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <stdexcept>
+#include <string>
 
 namespace berth {
 namespace {
@@ -50,6 +52,47 @@ TEST_CASE("a child that crashes, exits or hangs is an error that says which") {
               for (;;) ::pause();
             },
             20ms) == "did not come to an end within 20ms");
+}
+
+// Those that are blocked, ignored or caught; but for the two that the C library keeps to itself.
+std::string signals_of_this_process() {
+  std::string text;
+  sigset_t blocked;
+  ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) != 0) continue;
+    if (::sigismember(&blocked, signal) == 1) text += "blocked " + std::to_string(signal) + ' ';
+    if (action.sa_handler != SIG_DFL) text += "not default " + std::to_string(signal) + ' ';
+  }
+  return text;
+}
+
+TEST_CASE("a child begins with no signal blocked, ignored or caught") {
+  sigset_t blocked, before;
+  ::sigemptyset(&blocked);
+  ::sigaddset(&blocked, SIGTERM);
+  ::sigprocmask(SIG_BLOCK, &blocked, &before);
+  const auto ignored = ::signal(SIGPIPE, SIG_IGN);
+  const auto caught = ::signal(SIGUSR1, [](int) {});
+  const auto result = try_in_child(signals_of_this_process);
+  ::signal(SIGUSR1, caught);
+  ::signal(SIGPIPE, ignored);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  REQUIRE(result);
+  CHECK(result.value() == "");
+}
+
+TEST_CASE("a child has no descriptor but the standard ones and the one for its answer") {
+  const int open_here = ::dup(0);
+  const auto result = try_in_child([] {
+    int others = 0;
+    for (int number = 3; number < 1024; ++number) others += ::fcntl(number, F_GETFD) >= 0 ? 1 : 0;
+    return std::to_string(others);
+  });
+  ::close(open_here);
+  REQUIRE(result);
+  CHECK(result.value() == "1");
 }
 
 TEST_CASE("whatever a child does, nothing of it happens here and no process is left") {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "serve/epoll_demultiplexer.hpp"
@@ -41,19 +43,26 @@ TEST_CASE("no error of accept(2) ends a listener, and those for want of room mak
 struct Rig {
   explicit Rig(
       unsigned most, bool blocking = false, int count = 1,
-      std::unique_ptr<Demultiplexer> demultiplexer = std::make_unique<EpollDemultiplexer>())
+      std::unique_ptr<Demultiplexer> demultiplexer = std::make_unique<EpollDemultiplexer>(),
+      RateGate rate = {})
       : loop(std::move(demultiplexer)),
+        admission(loop, context, denied),
         acceptor(
-            loop, log.log, {.max_connections = most, .blocking_sockets = blocking},
+            loop, log.log,
+            {.max_connections = most,
+             .blocking_sockets = blocking,
+             .rate = rate,
+             .admission = &admission},
             [this] { return sessions.size(); },
             [this](AcceptedConnection connection) {
+              on_start();
               sessions.push_back(std::move(connection));
               if (sessions.size() >= wanted) loop.stop();
             }) {
     for (int i = 0; i < count; ++i) listening.push_back(listen_somewhere());
     std::vector<Fd> copies;
     for (const Fd& socket : listening) copies.emplace_back(::dup(socket.get()));
-    acceptor.listen(std::move(copies), 7s);
+    acceptor.listen(std::move(copies), {.receive = 7s, .send = 9s});
   }
   void connect(std::size_t clients_more, std::size_t socket = 0) {
     while (clients_more-- > 0) clients.push_back(connect_to(listening[socket]));
@@ -78,7 +87,14 @@ struct Rig {
   }
 
   LogFile log;
+  ListenerSettings settings;
+  Serve serve = echo;
+  Handler handler = script_handler(serve);
+  SessionContext context{settings, handler, log.log, {}};
+  std::function<void()> on_start = [] {};
   EventLoop loop;
+  DenialCounters denied;
+  Admission admission;
   std::vector<Fd> listening;
   std::vector<Fd> clients;
   std::vector<AcceptedConnection> sessions;
@@ -111,12 +127,14 @@ TEST_CASE("accepted sockets are as the model wants them, and are not passed on o
     const int number = rig.sessions[0].socket.get();
     CHECK(((::fcntl(number, F_GETFL) & O_NONBLOCK) == 0) == blocking);
     CHECK((::fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
-    for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
+    const auto seconds = [&](int option) {
       timeval timeout{};
       socklen_t size = sizeof timeout;
       REQUIRE(::getsockopt(number, SOL_SOCKET, option, &timeout, &size) == 0);
-      CHECK(timeout.tv_sec == 7);
-    }
+      return timeout.tv_sec;
+    };
+    CHECK(seconds(SO_RCVTIMEO) == 7);
+    CHECK(seconds(SO_SNDTIMEO) == 9);
   }
 }
 
@@ -178,6 +196,81 @@ TEST_CASE("close takes no more than there is room for") {
   rig.end_session();
   rig.turn();
   CHECK(rig.sessions.size() == 3);
+}
+
+TEST_CASE("close takes no more than waited when it began, however many come meanwhile") {
+  Rig rig(1000);
+  rig.on_start = [&] { rig.connect(1); };
+  rig.connect(5);
+  rig.acceptor.close();
+  CHECK(rig.sessions.size() == 5);
+}
+
+TEST_CASE("a connection that is denied is closed at once and is none of the worker's") {
+  Rig rig(1);
+  rig.settings.deny = {parse_network("127.0.0.0/8").value()};
+  rig.connect(20);
+  for (const Fd& client : rig.clients) {
+    rig.turn();
+    CHECK(receive_until_end(client).empty());
+  }
+  CHECK(rig.sessions.empty());
+  CHECK(rig.acceptor.accepted() == 0);
+  CHECK(rig.denied.of(Denial::address) == 20);
+  CHECK(rig.log.text().find("connection 1 ") == std::string::npos);
+  rig.settings.deny.clear();
+  rig.connect(1);
+  rig.turn_until(1);
+  CHECK(rig.sessions[0].id == 1);
+}
+
+std::unique_ptr<Demultiplexer> epoll() { return std::make_unique<EpollDemultiplexer>(); }
+
+TEST_CASE("above the rate clients wait, until their time comes") {
+  constexpr Duration kInterval = 20ms;
+  Rig rig(1000, false, 1, epoll(), RateGate(kInterval, 2));
+  rig.connect(5);
+  const TimePoint start = Clock::now();
+  rig.turn_until(5);
+  CHECK(Clock::now() - start >= 3 * kInterval);
+  for (std::size_t i = 2; i < 5; ++i) {
+    CHECK(rig.sessions[i].accepted - rig.sessions[i - 2].accepted >= kInterval);
+  }
+  CHECK(rig.log.text().find("connections come faster than 'rate' says: they wait in the backlog") !=
+        std::string::npos);
+}
+
+TEST_CASE("a session's end makes no one come faster than the rate") {
+  Rig rig(1000, false, 1, epoll(), RateGate(1h, 1));
+  rig.connect(3);
+  rig.turn_until(1);
+  rig.turn();
+  rig.end_session();
+  rig.turn();
+  CHECK(rig.sessions.empty());
+  CHECK(rig.acceptor.accepted() == 1);
+}
+
+TEST_CASE("close takes who waits for the rate") {
+  Rig rig(1000, false, 1, epoll(), RateGate(1h, 1));
+  rig.connect(4);
+  rig.turn_until(1);
+  rig.acceptor.close();
+  CHECK(rig.sessions.size() == 4);
+}
+
+TEST_CASE("a connection for which there is no memory is closed, and the next one is taken") {
+  Rig rig(1000);
+  int starts = 0;
+  rig.on_start = [&] {
+    if (++starts == 1) throw std::bad_alloc();
+  };
+  rig.connect(2);
+  rig.turn_until(1);
+  CHECK(receive_until_end(rig.clients[0]).empty());
+  CHECK(rig.sessions[0].id == 2);
+  CHECK(rig.log.text().find("connection 1 is closed: Cannot allocate memory") !=
+        std::string::npos);
 }
 
 struct DescriptorLimit {

@@ -122,6 +122,14 @@ class Session {
     if (blocking_) blocking_->interrupt();
   }
 
+  // From the client's thread, of a session that blocks, once it serves.
+  void interrupt() {
+    for (;;) {
+      const std::scoped_lock lock(blocking_mutex_);
+      if (blocking_) return blocking_->interrupt();
+    }
+  }
+
   ListenerSettings settings;
   LogFile log;
   SessionReport report;
@@ -138,16 +146,17 @@ class Session {
     return {.socket = std::move(pair_.served), .peer = {}, .id = 17, .accepted = Clock::now()};
   }
 
+  void set_timeout(int option, Duration limit) {
+    if (limit == kUnlimited) return;
+    const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(limit).count();
+    const timeval timeout{whole / 1'000'000, whole % 1'000'000};
+    REQUIRE(::setsockopt(pair_.served.get(), SOL_SOCKET, option, &timeout, sizeof timeout) == 0);
+  }
+
   void serve_blocking() {
-    if (settings.idle_timeout != kUnlimited) {  // as the acceptor's sockets have it
-      const auto whole =
-          std::chrono::duration_cast<std::chrono::microseconds>(settings.idle_timeout).count();
-      const timeval timeout{whole / 1'000'000, whole % 1'000'000};
-      for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO}) {
-        REQUIRE(::setsockopt(pair_.served.get(), SOL_SOCKET, option, &timeout, sizeof timeout) ==
-                0);
-      }
-    }
+    // As the acceptor's sockets have it.
+    set_timeout(SO_RCVTIMEO, settings.idle_timeout);
+    set_timeout(SO_SNDTIMEO, BlockingConnection::send_timeout(settings));
     TimerQueue timers;
     {
       const std::scoped_lock lock(blocking_mutex_);

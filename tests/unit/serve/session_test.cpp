@@ -1,6 +1,7 @@
 // The operations of a session, under both ways of serving.
 #include <doctest/doctest.h>
 
+#include <future>
 #include <string>
 #include <vector>
 
@@ -146,9 +147,10 @@ Script write_half(berth_connection* c, Halves& halves, const std::string& text) 
 
 TEST_CASE("a second read or write while one is pending is refused, and harms neither") {
   under_each([](Under under) {
-    const std::string large = pattern(4'000'000);
+    const std::string large = pattern(16'000'000);  // more than the kernel takes in on both sides
     Halves halves;
     int read_error = 0, write_error = 0;
+    std::promise<void> refused;
     Session session(under, [&](berth_connection* c) -> Script {
       read_half(c, halves);
       write_half(c, halves, large);
@@ -158,9 +160,11 @@ TEST_CASE("a second read or write while one is pending is refused, and harms nei
       WriteOp second_write(c, "x");
       co_await second_write;
       write_error = second_write.error;
+      refused.set_value();
     });
     std::string got;
     const SessionReport& report = session.run([&](const Fd& client) {
+      refused.get_future().wait();
       send_all(client, "to be read");
       got = receive(client, large.size());
     });

@@ -81,6 +81,98 @@ TEST_CASE("a client that does not read for the idle timeout is given up too") {
   });
 }
 
+TEST_CASE("what a blocking send waits for is looked at as often as write_timeout wants it") {
+  ListenerSettings settings;
+  settings.idle_timeout = 10s;
+  CHECK(BlockingConnection::send_timeout(settings) == 10s);
+  settings.write_timeout = 8s;
+  CHECK(BlockingConnection::send_timeout(settings) == 1s);
+  settings.write_timeout = 800s;
+  CHECK(BlockingConnection::send_timeout(settings) == 10s);
+}
+
+// A session whose client never reads, though it goes on to send if it is to.
+void check_deaf_client(bool client_sends) {
+  int error = 0;
+  const std::string large(8'000'000, 'x');
+  bool over = false;
+  Session session(
+      Session::kBlocking,
+      [&](berth_connection* c) -> Script {
+        const auto read_on = [&]() -> Script {
+          while (!over) {
+            ReadOp read(c);
+            co_await read;
+            if (read.error != 0) break;
+          }
+        };
+        if (client_sends) read_on();
+        WriteOp write(c, large);
+        co_await write;
+        error = write.error;
+        over = true;
+        finish(c);
+      },
+      tcp_pair());
+  session.settings.write_timeout = 50ms;
+  session.close_client = false;
+  const TimePoint start = Clock::now();
+  const SessionReport& report = session.run([&](const Fd& client) {
+    while (client_sends && send_all(client, "x")) ::usleep(2000);
+  });
+  CHECK(Clock::now() - start >= 50ms);
+  CHECK(error == ETIMEDOUT);
+  CHECK(report.end == SessionEnd::lost);
+  CHECK(report.limit == SessionLimit::write);
+}
+
+TEST_CASE("a client that takes nothing of a write for write_timeout is given up") {
+  check_deaf_client(false);
+}
+
+TEST_CASE("a client that sends and takes nothing of a write is given up too") {
+  check_deaf_client(true);
+}
+
+TEST_CASE("an interrupted session ends, whatever it waits for, and tells if it was its time") {
+  for (const bool too_long : {true, false}) {
+    CAPTURE(too_long);
+    std::vector<int> errors;
+    Session session(Session::kBlocking, [&](berth_connection* c) -> Script {
+      ReadOp read(c);
+      co_await read;
+      errors.push_back(read.error);
+      SleepOp sleep(c, kLong);
+      co_await sleep;
+      errors.push_back(sleep.error);
+      finish(c);
+    });
+    session.settings.session_timeout = too_long ? Duration(1) : kLong;
+    const SessionReport& report = session.run([&](const Fd& client) {
+      session.interrupt();
+      CHECK(receive_until_end(client).empty());
+    });
+    CHECK(errors == std::vector{ECANCELED, ECANCELED});
+    CHECK(report.limit == (too_long ? SessionLimit::whole : SessionLimit::none));
+  }
+}
+
+TEST_CASE("a session that sleeps ends by itself when it has lasted too long") {
+  std::vector<int> errors;
+  Session session(Session::kBlocking, [&](berth_connection* c) -> Script {
+    SleepOp sleep(c, kLong);
+    co_await sleep;
+    errors.push_back(sleep.error);
+    finish(c);
+  });
+  session.settings.session_timeout = 20ms;
+  const SessionReport& report =
+      session.run([](const Fd& client) { CHECK(receive_until_end(client).empty()); });
+  CHECK(errors == std::vector{ECANCELED});
+  CHECK(report.end == SessionEnd::lost);
+  CHECK(report.limit == SessionLimit::whole);
+}
+
 TEST_CASE("a sleep is as long as it says and does not count as the client's silence") {
   for (const Under under : each_way()) {
     Session session(under, [&](berth_connection* c) -> Script {

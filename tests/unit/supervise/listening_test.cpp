@@ -67,6 +67,39 @@ TEST_CASE("each worker gets a socket of its own on every address of its listener
   CHECK(all.size() == 6);
 }
 
+ActivatedSockets handed_over(const std::string& name, Fd socket) {
+  std::vector<ActivatedSocket> sockets;
+  const SocketAddress address = local_address(socket.get());
+  sockets.push_back({name, address, std::move(socket)});
+  return ActivatedSockets(std::move(sockets));
+}
+
+TEST_CASE("a socket that was handed over is used for its address, and the rest is bound") {
+  QuietLog log;
+  Fd socket = std::move(listen_on(resolve({Scheme::tcp, "127.0.0.1", 0}).value().at(0), 5).value());
+  const int number = socket.get();
+  const std::uint16_t port = port_of(socket);
+  auto bound =
+      bind_all(host({listener("a", {0, port}, 1)}), log, handed_over("x", std::move(socket)));
+  REQUIRE(bound);
+  const WorkerSockets& own = (*bound)[0][0];
+  REQUIRE(own.size() == 2);
+  CHECK(own[0].get() != number);
+  CHECK(own[1].get() == number);
+}
+
+TEST_CASE("a socket with the listener's name stands for all of its addresses, for each worker") {
+  QuietLog log;
+  Fd socket = std::move(listen_on(resolve({Scheme::tcp, "127.0.0.1", 0}).value().at(0), 5).value());
+  const std::uint16_t port = port_of(socket);
+  auto bound = bind_all(host({listener("a", {0, 0}, 2)}), log, handed_over("a", std::move(socket)));
+  REQUIRE(bound);
+  for (const WorkerSockets& own : (*bound)[0]) {
+    REQUIRE(own.size() == 1);
+    CHECK(port_of(own[0]) == port);
+  }
+}
+
 TEST_CASE("every address that somebody's workers share already is told with its place") {
   const Bound first = bind(listener("a", {0, 0}, 2));
   REQUIRE(first.problems.empty());

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <random>
 #include <string>
@@ -21,6 +22,12 @@ struct Channel {
     worker = std::move(ends->second);
   }
 };
+
+// An order without the descriptor that may come with it.
+Heard hear(const Channel& channel, Order& got) {
+  Fd ignored;
+  return next_order(channel.worker.get(), got, ignored);
+}
 
 void send_raw(const Fd& from, std::string_view bytes) {
   REQUIRE(::send(from.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
@@ -62,14 +69,34 @@ TEST_CASE("a text too long for a message is cut, not lost") {
 TEST_CASE("an order arrives with its deadline") {
   const Channel channel;
   Order got{};
-  CHECK(next_order(channel.worker.get(), got) == Heard::nothing);
+  CHECK(hear(channel, got) == Heard::nothing);
   for (const Duration deadline : {Duration(0), Duration(30s), kUnlimited}) {
     order(channel.supervisor.get(), {ToWorker::drain, deadline});
-    REQUIRE(next_order(channel.worker.get(), got) == Heard::message);
+    REQUIRE(hear(channel, got) == Heard::message);
     CHECK(got.kind == ToWorker::drain);
     CHECK(got.deadline == deadline);
   }
-  CHECK(next_order(channel.worker.get(), got) == Heard::nothing);
+  CHECK(hear(channel, got) == Heard::nothing);
+}
+
+TEST_CASE("a log arrives as a descriptor of the same file, not passed on over exec") {
+  const Channel channel;
+  const Fd file(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  order_log(channel.supervisor.get(), file.get());
+  order(channel.supervisor.get(), {ToWorker::drain, 1s});
+  Order got{};
+  Fd log;
+  REQUIRE(next_order(channel.worker.get(), got, log) == Heard::message);
+  CHECK(got.kind == ToWorker::log);
+  struct stat sent {};
+  struct stat received {};
+  REQUIRE(::fstat(file.get(), &sent) == 0);
+  REQUIRE(::fstat(log.get(), &received) == 0);
+  CHECK(sent.st_ino == received.st_ino);
+  CHECK((::fcntl(log.get(), F_GETFD) & FD_CLOEXEC) != 0);
+  REQUIRE(next_order(channel.worker.get(), got, log) == Heard::message);
+  CHECK(got.kind == ToWorker::drain);
+  CHECK_FALSE(log);
 }
 
 TEST_CASE("each kind of order arrives as what it is") {
@@ -87,9 +114,9 @@ TEST_CASE("the worker hears what was ordered before it hears that the supervisor
   order(channel.supervisor.get(), {ToWorker::drain, 1s});
   channel.supervisor.reset();
   Order got{};
-  CHECK(next_order(channel.worker.get(), got) == Heard::message);
-  CHECK(next_order(channel.worker.get(), got) == Heard::other_side_gone);
-  CHECK(next_order(channel.worker.get(), got) == Heard::other_side_gone);
+  CHECK(hear(channel, got) == Heard::message);
+  CHECK(hear(channel, got) == Heard::other_side_gone);
+  CHECK(hear(channel, got) == Heard::other_side_gone);
 }
 
 TEST_CASE("garbage from a worker is dropped, and the message behind it is understood") {
@@ -125,8 +152,19 @@ TEST_CASE("an order of another length is none") {
   Order got{};
   for (const std::size_t length : {1, 2, 8}) {
     send_raw(channel.supervisor, std::string(length, 'D'));
-    CHECK(next_order(channel.worker.get(), got) == Heard::nothing);
+    CHECK(hear(channel, got) == Heard::nothing);
   }
+}
+
+TEST_CASE("an order of a kind that is not known is dropped, and the one behind it is understood") {
+  const Channel channel;
+  send_raw(channel.supervisor, "Z--------");
+  order(channel.supervisor.get(), {ToWorker::drain, 1s});
+  Order got{};
+  Fd log;
+  REQUIRE(next_order(channel.worker.get(), got, log) == Heard::message);
+  CHECK(got.kind == ToWorker::drain);
+  CHECK(next_order(channel.worker.get(), got, log) == Heard::nothing);
 }
 
 TEST_CASE("speaking to nobody, or to someone who does not listen, does no harm") {

@@ -19,6 +19,8 @@ TEST_CASE("what a worker counts is seen by the supervisor until the board is cle
   if (worker == 0) {
     board->accepted = 7;
     board->open = 3;
+    ++board->denied.by_kind[static_cast<std::size_t>(Denial::address)];
+    board->denied.by_kind[static_cast<std::size_t>(Denial::source)] = 4;
     board->crash.connection = 5;
     board->crash.signal = SIGSEGV;
     ::_exit(0);
@@ -26,10 +28,14 @@ TEST_CASE("what a worker counts is seen by the supervisor until the board is cle
   REQUIRE(::waitpid(worker, nullptr, 0) == worker);
   CHECK(board->counters().accepted == 7);
   CHECK(board->counters().open == 3);
+  CHECK(board->counters().denied_by_address == 1);
+  CHECK(board->counters().denied_per_source == 4);
   CHECK(board->crash.signal == SIGSEGV);
   board->clear();
   CHECK(board->counters().accepted == 0);
   CHECK(board->counters().open == 0);
+  CHECK(board->counters().denied_by_address == 0);
+  CHECK(board->counters().denied_per_source == 0);
   CHECK(board->crash.signal == 0);
   CHECK(board->crash.connection == 0);
 }

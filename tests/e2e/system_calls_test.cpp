@@ -1,0 +1,202 @@
+// System calls that fail, or that a process dies in: injected by strace(1) into a worker that runs.
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <exception>
+#include <regex>
+#include <set>
+#include <string>
+
+#include "client.hpp"
+#include "host_process.hpp"
+#include "models.hpp"
+#include "processes.hpp"
+#include "strace.hpp"
+#include "wait_for.hpp"
+
+using namespace e2e;
+
+namespace {
+
+std::string echo(Client& client, const std::string& message) {
+  client.send(message);
+  return client.read_exactly(message.size());
+}
+
+// One connection from its beginning to its end: whether all of it went well.
+bool try_exchange(std::uint16_t port) {
+  try {
+    Client client(port);
+    if (echo(client, "hello") != "hello") return false;
+    client.finish_sending();
+    return client.read_to_end().empty();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+// What makes forks or threads: glibc has both call one of these.
+constexpr const char* kClones = "clone,clone3";
+
+std::string failing(const std::string& calls, const char* error, const char* when) {
+  return "inject=" + calls + ":error=" + error + ":when=" + when;
+}
+
+// A listener and beside it another, each with one client already.
+struct Scene {
+  explicit Scene(const char* model)
+      : host(one_listener(model, "faulty").listener("other", model, "faulty")),
+        beside(host.port()),
+        elsewhere(host.port("other")) {
+    REQUIRE(echo(beside, "before") == "before");
+    REQUIRE(echo(elsewhere, "before") == "before");
+  }
+
+  HostProcess host;
+  Client beside;
+  Client elsewhere;
+};
+
+// What one connection makes its worker and its session call.
+std::set<std::string> calls_of_a_connection(const char* model) {
+  Scene scene(model);
+  Strace strace(scene.host.worker(), {"trace=all"});
+  REQUIRE(try_exchange(scene.host.port()));
+  scene.host.log().wait_for(" ended: ");
+  strace.stop();
+  static const std::regex form(R"((?:\[pid +\d+\] )?\d+\.\d+ (\w+)\(.*)");
+  std::set<std::string> calls;
+  for (const auto& line : strace.calls().lines()) {
+    std::smatch parts;
+    if (std::regex_match(line.whole, parts, form)) calls.insert(parts[1]);
+  }
+  // What does not come back from the kernel, where a signal would be met.
+  for (const char* last : {"exit", "exit_group", "rt_sigreturn", "restart_syscall"}) {
+    calls.erase(last);
+  }
+  return calls;
+}
+
+void crash_in(const std::string& call, const char* model, bool own_process) {
+  CAPTURE(call);
+  Scene scene(model);
+  // Of a process that died before it could note why, signal-fork does not learn it.
+  constexpr const char* kUnknown = "its process ended without finishing it";
+  scene.host.allow_error("SIGSEGV");
+  scene.host.allow_error(kUnknown);
+  Strace strace(scene.host.worker(), {"trace=" + call, "inject=" + call + ":signal=SEGV:when=1"});
+  (void)try_exchange(scene.host.port());  // this one may be lost
+  CHECK(wait_until(
+      [&] { return scene.host.log().count("SIGSEGV") + scene.host.log().count(kUnknown) > 0; }));
+  strace.stop();
+  CHECK(try_exchange(scene.host.port()));
+  CHECK(echo(scene.elsewhere, "after") == "after");
+  if (own_process) CHECK(echo(scene.beside, "after") == "after");
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("a crash in any system call costs no more than its model says", Model,
+                   EACH_MODEL) {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  const auto calls = calls_of_a_connection(Model::name);
+  REQUIRE(calls.count("accept4") == 1);
+  for (const auto& call : calls) crash_in(call, Model::name, Model::own_process);
+}
+
+TEST_CASE_TEMPLATE("after an error of the connection accept takes the next one at once", Model,
+                   EACH_MODEL) {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  HostProcess host(one_listener(Model::name, "faulty"));
+  for (const char* error : {"EPROTO", "ENETDOWN", "EPERM", "ECONNABORTED", "EINTR"}) {
+    CAPTURE(error);
+    Strace strace(host.worker(), {"trace=accept4", failing("accept4", error, "1..3")});
+    CHECK(try_exchange(host.port()));
+    strace.stop();
+    CHECK(strace.calls().count("(INJECTED)") == 3);
+  }
+  CHECK(host.log().count("cannot accept") == 0);
+  CHECK(host.log().count("is ready (pid ") == 1);
+}
+
+TEST_CASE_TEMPLATE("where the system lacks something accept is tried again ten times a second",
+                   Model, EACH_MODEL) {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  HostProcess host(one_listener(Model::name, "faulty"));
+  for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"}) {
+    CAPTURE(error);
+    Strace strace(host.worker(), {"trace=accept4", failing("accept4", error, "1..3")});
+    CHECK(try_exchange(host.port()));
+    strace.stop();
+    REQUIRE(strace.calls().count("(INJECTED)") == 3);
+    // A loop that does not rest comes to 228,000 of these a second.
+    for (std::size_t nth = 1; nth < 3; ++nth) {
+      CHECK(strace.time_of("(INJECTED)", nth + 1) - strace.time_of("(INJECTED)", nth) > 0.09);
+    }
+  }
+  CHECK(host.log().count("cannot accept: ") == 1);  // a line in ten seconds
+  CHECK(host.log().count("is ready (pid ") == 1);
+}
+
+TEST_CASE_TEMPLATE("where no process can be made that client alone is let go", Model, e2e::Fork,
+                   e2e::SignalFork) {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  Scene scene(Model::name);
+  scene.host.expect_error("is closed: cannot start a process: Resource temporarily unavailable");
+  Strace strace(scene.host.worker(), {"trace=process", failing(kClones, "EAGAIN", "1..2")});
+  CHECK_FALSE(try_exchange(scene.host.port()));
+  CHECK_FALSE(try_exchange(scene.host.port()));
+  CHECK(try_exchange(scene.host.port()));
+  strace.stop();
+  CHECK(scene.host.log().count("cannot start a process") == 2);
+  CHECK(echo(scene.beside, "after") == "after");
+  CHECK(echo(scene.elsewhere, "after") == "after");
+}
+
+TEST_CASE("where no thread can be made a client waits for one, or is let go if there is none") {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  HostProcess host(one_listener("thread", "faulty"));
+  host.expect_error("connection 1 is closed: cannot start a thread");
+  Strace strace(host.worker(), {"trace=process", failing(kClones, "EAGAIN", "1+2")});
+  CHECK_FALSE(try_exchange(host.port()));
+  Client served(host.port());
+  REQUIRE(echo(served, "before") == "before");
+  Client waiting(host.port());
+  waiting.send("waiting");
+  host.log().wait_for("connection 3 waits: cannot start a thread");
+  CHECK(echo(served, "after") == "after");
+  CHECK_FALSE(waiting.has_input());
+  served.close();
+  CHECK(waiting.read_exactly(7) == "waiting");
+}
+
+TEST_CASE_TEMPLATE("where no thread can be made for the background that session alone ends", Model,
+                   e2e::Select, e2e::Epoll, e2e::IoUring) {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  Scene scene(Model::name);
+  Strace strace(scene.host.worker(), {"trace=process", failing(kClones, "EAGAIN", "1")});
+  Client refused(scene.host.port());
+  refused.send("background fine");
+  CHECK(refused.read_to_end().empty());
+  const LogLine line = scene.host.log().wait_for("there is no thread for it, or no memory");
+  CHECK(line.text.rfind("connection 2 from ", 0) == 0);
+  Client served(scene.host.port());
+  CHECK(echo(served, "background fine") == "background fine");
+  strace.stop();
+  CHECK(echo(scene.beside, "after") == "after");
+}
+
+TEST_CASE_TEMPLATE("a worker that the supervisor cannot fork is started a little later", Model,
+                   EACH_MODEL) {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  Scene scene(Model::name);
+  scene.host.expect_error("was killed by SIGKILL");
+  scene.host.expect_error("cannot be started: Resource temporarily unavailable");
+  Strace strace(scene.host.pid(), {"trace=process", failing(kClones, "EAGAIN", "1..2")});
+  ::kill(scene.host.worker(), SIGKILL);
+  scene.host.log().wait_for("cannot be started", 2);
+  strace.stop();  // before anyone it follows forks again
+  CHECK(try_exchange(scene.host.port()));
+  CHECK(scene.host.log().count("cannot be started") == 2);
+  CHECK(echo(scene.elsewhere, "after") == "after");
+}
