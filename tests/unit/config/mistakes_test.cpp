@@ -40,7 +40,7 @@ const std::string kListenerKeys =
     "name, listen, model, handler, options, workers, backlog, max_connections, idle_timeout, "
     "drain_timeout, heartbeat_timeout";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
-const std::string kTopKeys = "plugins, log, defaults, drain_timeout, listeners";
+const std::string kTopKeys = "plugins, log, control, watch, defaults, drain_timeout, listeners";
 
 std::string model_names() {
   std::vector<std::string> names;
