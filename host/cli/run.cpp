@@ -48,8 +48,9 @@ int check_hand_over(const HandedOver& state, const std::filesystem::path& file) 
 }
 
 int take_over(const RunOptions& options, const Supervisor::Setup& setup, Log& log) {
-  const Fd memory(options.handed_over);
+  Fd memory(options.handed_over);
   const auto state = read_handed_over(memory.get());
+  memory.reset();  // it is not closed by an exec, and another may come
   if (!state) return tell(state.error());
   if (options.only_check) return check_hand_over(state.value(), setup.file);
   const auto served = Supervisor(setup, log).take_over(state.value());

@@ -73,12 +73,26 @@ TEST_CASE_TEMPLATE("connections of before an upgrade go on, with the workers of 
   CHECK(client.ask("stopping") == "no");
   host.send_signal(SIGUSR2);
   host.log().wait_for("generation 2 serves");
+  host.log().wait_for("draining: 1 connections");
   CHECK(host.worker() != before);
   CHECK(client.ask("stopping") == "yes");
   CHECK(Client(host.port()).ask("stopping") == "no");
   CHECK(has(host.command({"status"}).out, "draining"));
   client.close();
   host.log().wait_for("worker 0 (pid " + std::to_string(before) + ") has ended");
+}
+
+TEST_CASE("upgrades leave no descriptor open") {
+  const Program program;
+  HostProcess host(one_listener("epoll", "probe"), program.path());
+  CHECK(host.command({"upgrade"}).status == 0);
+  host.log().wait_for("has ended");
+  const auto open = open_descriptors(host.pid());
+  for (std::size_t round = 2; round < 5; ++round) {
+    CHECK(host.command({"upgrade"}).status == 0);
+    host.log().wait_for("has ended", round);
+  }
+  CHECK(wait_until([&] { return open_descriptors(host.pid()) <= open; }));
 }
 
 TEST_CASE("a binary that cannot take over changes nothing") {
@@ -149,6 +163,7 @@ TEST_CASE_TEMPLATE("kill -9 of the supervisor after an upgrade leaves nothing be
   CHECK(later.ask("stopping") == "no");
   host.expect_error("the supervisor is gone: draining");
   CHECK(host.stop(SIGKILL) == -SIGKILL);
+  host.log().wait_for("draining: 1 connections", 2);
   CHECK(client.ask("stopping") == "yes");
   CHECK(wait_until([&] { return is_refused(port); }));
   CHECK(later.ask("stopping") == "yes");
