@@ -63,8 +63,9 @@ void tell_default_user(const HostSettings& settings, Log& log) {
 
 int take_over(const RunOptions& options, const Supervisor::Setup& setup, ServiceManager& manager,
               Log& log) {
-  const Fd memory(options.handed_over);
+  Fd memory(options.handed_over);
   const auto state = read_handed_over(memory.get());
+  memory.reset();  // it is not closed by an exec, and another may come
   if (!state) return tell(state.error());
   if (options.only_check) return check_hand_over(state.value(), setup.file);
   const auto served = Supervisor(setup, log, manager).take_over(state.value());
@@ -89,8 +90,7 @@ int run(const RunOptions& options) {
   tell_default_user(config->settings, log);
   warnings.insert(warnings.end(), config->warnings.begin(), config->warnings.end());
   for (const std::string& warning : warnings) log.warn("{}", warning);
-  const auto served =
-      Supervisor(setup, log, manager, std::move(activated)).run(std::move(*config));
+  const auto served = Supervisor(setup, log, manager, std::move(activated)).run(std::move(*config));
   return served ? kExitFine : tell(served.error());
 }
 

@@ -80,6 +80,12 @@ Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::si
 
 Acceptor::~Acceptor() = default;
 
+void Acceptor::set_timeouts(int socket, Timeouts timeouts) {
+  const timeval receive = timeval_of(timeouts.receive), send = timeval_of(timeouts.send);
+  (void)::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive);
+  (void)::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
+}
+
 void Acceptor::listen(std::vector<Fd> sockets, Timeouts timeouts) {
   const timeval receive = timeval_of(timeouts.receive), send = timeval_of(timeouts.send);
   for (Fd& socket : sockets) {

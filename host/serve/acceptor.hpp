@@ -45,6 +45,9 @@ class Acceptor {
            std::function<void(AcceptedConnection)> start);
   ~Acceptor();
 
+  // What connections inherit that come from now on, be they accepted later. To be done to a socket
+  // that is new as soon as it listens.
+  static void set_timeouts(int socket, Timeouts timeouts);
   // Throws std::system_error where a socket cannot be watched.
   void listen(std::vector<Fd> sockets, Timeouts timeouts);
   // To be called when a session is over: there may be room again.

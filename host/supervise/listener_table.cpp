@@ -1,5 +1,7 @@
 #include "supervise/listener_table.hpp"
 
+#include "supervise/worker.hpp"
+
 #include <algorithm>
 #include <optional>
 
@@ -106,7 +108,14 @@ Result<void> ListenerTable::bind(const Plan& plan, const SharedGeneration& gener
   if (!problems.empty()) return Error{problems.to_text()};
   for (auto& [id, sockets] : bound) {
     const std::size_t place = places_.at(id);
-    tell_listening(settings.listeners[place], sockets, log_);
+    const ListenerSettings& listener = settings.listeners[place];
+    tell_listening(listener, sockets, log_);
+    for (const BoundAddress& address : sockets) {
+      if (address.taken_over) continue;  // others serve there; the worker does it when it does
+      for (const Fd& socket : address.sockets) {
+        Acceptor::set_timeouts(socket.get(), timeouts_for(listener));
+      }
+    }
     listeners_[id] = std::make_unique<ServedListener>(generation, place, std::move(sockets), loop_,
                                                       log_, events_of(id));
   }

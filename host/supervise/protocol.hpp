@@ -28,7 +28,7 @@ enum class ToWorker : char {
   serve = 'S',      // accept connections
   drain = 'D',      // take what waits in the queues, accept no more, end with the last session
   hand_over = 'H',  // likewise, but leave the queues to others, who listen on the same sockets
-  log = 'L',  // go on in this log file; with its descriptor, since the worker may not open it
+  log = 'L',        // go on in this log file; with its descriptor, since the worker may not open it
 };
 
 struct Order {

@@ -129,7 +129,8 @@ void Supervisor::stop(const char* why) {
     longest = std::max(longest, listeners_.at(id).settings().drain_timeout);
   }
   log_.info("{}: draining, at most {}", why, format_duration(longest));
-  manager_.stopping("draining, at most " + format_duration(longest), longest + ServedListener::kOverdue);
+  manager_.stopping("draining, at most " + format_duration(longest),
+                    longest + ServedListener::kOverdue);
   job_.cancel();
   refuse_what_waits();
   carry_out(life_.stop());

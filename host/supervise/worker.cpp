@@ -26,13 +26,13 @@ std::unique_ptr<Admission> make_admission(EventLoop& loop, const SessionContext&
   return std::make_unique<Admission>(loop, sessions, board.denied);
 }
 
-// What the listening sockets pass on; an event loop looks at the clock itself.
-Acceptor::Timeouts timeouts_for(const ModelRow& model, const ListenerSettings& settings) {
-  if (!model.blocking_sockets) return {};
+}  // namespace
+
+Acceptor::Timeouts timeouts_for(const ListenerSettings& settings) {
+  // An event loop looks at the clock itself.
+  if (!find_model(settings.model)->blocking_sockets) return {};
   return {.receive = settings.idle_timeout, .send = BlockingConnection::send_timeout(settings)};
 }
-
-}  // namespace
 
 Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
                std::vector<int> sockets, Fd channel, WorkerBoard& board)
@@ -45,7 +45,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
                          .max_connections = share.max_connections,
                          .worker_descriptors = with(sockets, channel_),
                          .on_session_end = [this] { on_session_end(); }})),
-      timeouts_(timeouts_for(model, sessions_.settings)),
+      timeouts_(timeouts_for(sessions_.settings)),
       sockets_(std::move(sockets)),
       admission_(make_admission(*loop_, sessions_, board_)),
       acceptor_(
@@ -107,6 +107,7 @@ void Worker::obey(Order order, Fd log) {
 void Worker::serve() {
   std::vector<Fd> sockets;
   for (const int number : std::exchange(sockets_, {})) {
+    Acceptor::set_timeouts(number, timeouts_);
     // Those that joined others at their address have not listened before; to the rest this only
     // tells the backlog, which may be another one now.
     if (::listen(number, sessions_.settings.backlog) != 0) {

@@ -15,6 +15,9 @@
 
 namespace berth {
 
+// What the listening sockets of such a listener pass on to their connections.
+[[nodiscard]] Acceptor::Timeouts timeouts_for(const ListenerSettings& settings);
+
 class Worker {
  public:
   // What it has of the listener's limits.

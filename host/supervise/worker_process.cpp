@@ -70,7 +70,7 @@ void WorkerProcess::start() {
          .channel = std::move(channel->second),
          .board = *board_,
          .log = log_,
-                .sources = identity_.sources});
+         .sources = identity_.sources});
   }
   ++starts_;
   if (pid < 0) {
@@ -187,8 +187,7 @@ void WorkerProcess::on_death(int status) {
 void WorkerProcess::tell_death(int status) {
   const bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0 && board_->crash.signal == 0;
   if ((told_ == Told::to_drain && in_order) || told_ == Told::to_end) {
-    return log_.info("{} (pid {}) has ended; it served {}", name(), pid_,
-                     served(counters()));
+    return log_.info("{} (pid {}) has ended; it served {}", name(), pid_, served(counters()));
   }
   const std::string how = WIFSIGNALED(status)
                               ? "was killed by " + signal_name(WTERMSIG(status))

@@ -53,6 +53,7 @@ TEST_CASE_TEMPLATE("a listener is drained and resumed, and the other does not no
   CHECK(client.ask("stopping") == "no");
   auto drained = std::async(std::launch::async, [&] { return host.command({"drain", "it"}); });
   host.log().wait_for("is taken out of service");
+  host.log().wait_for("draining: 1 connections");
   CHECK(wait_until([&] { return is_refused(port); }));
   CHECK(client.ask("stopping") == "yes");
   CHECK(has(host.command({"status"}).out, "suspended"));

@@ -98,6 +98,7 @@ TEST_CASE("a reload changes what has changed and leaves the rest alone") {
   const Outcome outcome = host.command({"reload"});
   CHECK(outcome.status == 0);
   CHECK(has(outcome.out, "generation 2 serves; listeners: 1 changed, 1 new, 1 gone, 1 untouched"));
+  host.log().wait_for("draining: 1 connections", 2);
   CHECK(host.worker("same") == same);
   CHECK(host.worker("changed") != changed);
   CHECK(of_same.ask("stopping") == "no");

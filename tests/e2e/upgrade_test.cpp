@@ -45,7 +45,7 @@ TEST_CASE_TEMPLATE("under load no upgrade costs a connection or a part of a repl
                    EACH_MODEL) {
   const Program program;
   HostProcess host(one_listener(Model::name, "echo", {"options: {reply: verbatim}", "workers: 2"}),
-                   program.path());
+                   {.program = program.path()});
   LoadPlan plan;
   plan.connections = 1'000'000;  // finish() ends it
   plan.at_once = 8;
@@ -67,12 +67,13 @@ TEST_CASE_TEMPLATE("under load no upgrade costs a connection or a part of a repl
 TEST_CASE_TEMPLATE("connections of before an upgrade go on, with the workers of before", Model,
                    EACH_MODEL) {
   const Program program;
-  HostProcess host(one_listener(Model::name, "probe"), program.path());
+  HostProcess host(one_listener(Model::name, "probe"), {.program = program.path()});
   const pid_t before = host.worker();
   Client client(host.port());
   CHECK(client.ask("stopping") == "no");
   host.send_signal(SIGUSR2);
   host.log().wait_for("generation 2 serves");
+  host.log().wait_for("draining: 1 connections");
   CHECK(host.worker() != before);
   CHECK(client.ask("stopping") == "yes");
   CHECK(Client(host.port()).ask("stopping") == "no");
@@ -81,9 +82,22 @@ TEST_CASE_TEMPLATE("connections of before an upgrade go on, with the workers of 
   host.log().wait_for("worker 0 (pid " + std::to_string(before) + ") has ended");
 }
 
+TEST_CASE("upgrades leave no descriptor open") {
+  const Program program;
+  HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
+  CHECK(host.command({"upgrade"}).status == 0);
+  host.log().wait_for("has ended");
+  const auto open = open_descriptors(host.pid());
+  for (std::size_t round = 2; round < 5; ++round) {
+    CHECK(host.command({"upgrade"}).status == 0);
+    host.log().wait_for("has ended", round);
+  }
+  CHECK(wait_until([&] { return open_descriptors(host.pid()) <= open; }));
+}
+
 TEST_CASE("a binary that cannot take over changes nothing") {
   const Program program;
-  HostProcess host(one_listener("epoll", "probe"), program.path());
+  HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
   const pid_t worker = host.worker();
   Client client(host.port());
   CHECK(client.ask("id") == "1");
@@ -91,7 +105,7 @@ TEST_CASE("a binary that cannot take over changes nothing") {
   SUBCASE("no program at all") { program.install_text("\177garbage"); }
   SUBCASE("one that crashes") { program.install_text("#!/bin/sh\nkill -SEGV $$\n"); }
   SUBCASE("one that is not there") { fs::remove(program.path()); }
-  host.expect_error(program.path());
+  host.expect_error({.program = program.path()});
   host.expect_error("nothing has been changed");
   const Outcome outcome = host.command({"upgrade"});
   CHECK(outcome.status == 1);
@@ -102,7 +116,7 @@ TEST_CASE("a binary that cannot take over changes nothing") {
 
 TEST_CASE("an upgrade with a config that is wrong by now changes nothing") {
   const Program program;
-  HostProcess host(one_listener("epoll", "probe"), program.path());
+  HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
   const pid_t worker = host.worker();
   Config bad = one_listener("epoll", "probe");
   host.write_config(bad.top("nonsense: 1"));
@@ -116,7 +130,7 @@ TEST_CASE("an upgrade with a config that is wrong by now changes nothing") {
 
 TEST_CASE("a listener that is out of service stays so over an upgrade") {
   const Program program;
-  HostProcess host(one_listener("epoll", "probe"), program.path());
+  HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
   const auto port = host.port();
   CHECK(host.command({"drain", "it"}).status == 0);
   CHECK(host.command({"upgrade"}).status == 0);
@@ -128,7 +142,7 @@ TEST_CASE("a listener that is out of service stays so over an upgrade") {
 
 TEST_CASE_TEMPLATE("a worker that dies after an upgrade is started again", Model, EACH_MODEL) {
   const Program program;
-  HostProcess host(one_listener(Model::name, "probe"), program.path());
+  HostProcess host(one_listener(Model::name, "probe"), {.program = program.path()});
   CHECK(host.command({"upgrade"}).status == 0);
   const pid_t worker = host.worker();
   host.expect_error("was killed by SIGKILL");
@@ -140,7 +154,7 @@ TEST_CASE_TEMPLATE("a worker that dies after an upgrade is started again", Model
 TEST_CASE_TEMPLATE("kill -9 of the supervisor after an upgrade leaves nothing behind", Model,
                    EACH_MODEL) {
   const Program program;
-  HostProcess host(one_listener(Model::name, "probe"), program.path());
+  HostProcess host(one_listener(Model::name, "probe"), {.program = program.path()});
   const auto port = host.port();
   Client client(port);
   CHECK(client.ask("stopping") == "no");
@@ -149,6 +163,7 @@ TEST_CASE_TEMPLATE("kill -9 of the supervisor after an upgrade leaves nothing be
   CHECK(later.ask("stopping") == "no");
   host.expect_error("the supervisor is gone: draining");
   CHECK(host.stop(SIGKILL) == -SIGKILL);
+  host.log().wait_for("draining: 1 connections", 2);
   CHECK(client.ask("stopping") == "yes");
   CHECK(wait_until([&] { return is_refused(port); }));
   CHECK(later.ask("stopping") == "yes");

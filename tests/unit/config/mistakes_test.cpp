@@ -41,7 +41,8 @@ const std::string kListenerKeys =
     "max_connections_per_source, rate, allow, deny, idle_timeout, write_timeout, session_timeout, "
     "drain_timeout, heartbeat_timeout, user, group, resources";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
-const std::string kTopKeys = "plugins, user, group, log, defaults, drain_timeout, listeners";
+const std::string kTopKeys =
+    "plugins, user, group, log, control, watch, defaults, drain_timeout, listeners";
 
 std::string model_names() {
   std::vector<std::string> names;

@@ -202,7 +202,7 @@ TEST_CASE("close takes no more than waited when it began, however many come mean
   Rig rig(1000);
   rig.on_start = [&] { rig.connect(1); };
   rig.connect(5);
-  rig.acceptor.close();
+  rig.acceptor.close(Acceptor::Queues::emptied);
   CHECK(rig.sessions.size() == 5);
 }
 
@@ -255,7 +255,7 @@ TEST_CASE("close takes who waits for the rate") {
   Rig rig(1000, false, 1, epoll(), RateGate(1h, 1));
   rig.connect(4);
   rig.turn_until(1);
-  rig.acceptor.close();
+  rig.acceptor.close(Acceptor::Queues::emptied);
   CHECK(rig.sessions.size() == 4);
 }
 
@@ -269,8 +269,7 @@ TEST_CASE("a connection for which there is no memory is closed, and the next one
   rig.turn_until(1);
   CHECK(receive_until_end(rig.clients[0]).empty());
   CHECK(rig.sessions[0].id == 2);
-  CHECK(rig.log.text().find("connection 1 is closed: Cannot allocate memory") !=
-        std::string::npos);
+  CHECK(rig.log.text().find("connection 1 is closed: Cannot allocate memory") != std::string::npos);
 }
 
 struct DescriptorLimit {

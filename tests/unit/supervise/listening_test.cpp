@@ -33,7 +33,8 @@ struct Bound {
 Bound bind(const ListenerSettings& settings, std::vector<const ListeningSockets*> existing = {},
            const ListeningSockets* predecessor = nullptr) {
   Diagnostics problems("c.yaml");
-  Binder binder(std::move(existing));
+  ActivatedSockets none;
+  Binder binder(std::move(existing), none);
   ListeningSockets sockets = binder.bind(settings, predecessor, problems);
   return {std::move(sockets), problems.to_text()};
 }
@@ -65,39 +66,6 @@ TEST_CASE("each worker gets a socket of its own on every address of its listener
     all.insert(own.begin(), own.end());
   }
   CHECK(all.size() == 6);
-}
-
-ActivatedSockets handed_over(const std::string& name, Fd socket) {
-  std::vector<ActivatedSocket> sockets;
-  const SocketAddress address = local_address(socket.get());
-  sockets.push_back({name, address, std::move(socket)});
-  return ActivatedSockets(std::move(sockets));
-}
-
-TEST_CASE("a socket that was handed over is used for its address, and the rest is bound") {
-  QuietLog log;
-  Fd socket = std::move(listen_on(resolve({Scheme::tcp, "127.0.0.1", 0}).value().at(0), 5).value());
-  const int number = socket.get();
-  const std::uint16_t port = port_of(socket);
-  auto bound =
-      bind_all(host({listener("a", {0, port}, 1)}), log, handed_over("x", std::move(socket)));
-  REQUIRE(bound);
-  const WorkerSockets& own = (*bound)[0][0];
-  REQUIRE(own.size() == 2);
-  CHECK(own[0].get() != number);
-  CHECK(own[1].get() == number);
-}
-
-TEST_CASE("a socket with the listener's name stands for all of its addresses, for each worker") {
-  QuietLog log;
-  Fd socket = std::move(listen_on(resolve({Scheme::tcp, "127.0.0.1", 0}).value().at(0), 5).value());
-  const std::uint16_t port = port_of(socket);
-  auto bound = bind_all(host({listener("a", {0, 0}, 2)}), log, handed_over("a", std::move(socket)));
-  REQUIRE(bound);
-  for (const WorkerSockets& own : (*bound)[0]) {
-    REQUIRE(own.size() == 1);
-    CHECK(port_of(own[0]) == port);
-  }
 }
 
 TEST_CASE("every address that somebody's workers share already is told with its place") {
@@ -165,6 +133,46 @@ TEST_CASE("a socket that was shut down is not taken over") {
   REQUIRE(second.problems.empty());
   REQUIRE(second.sockets[0].sockets.size() == 2);
   CHECK(identities(second.sockets[0])[0] == identities(first.sockets[0])[1]);
+}
+
+// As a service manager's socket that bears `name`, made by this process.
+ActivatedSockets handed_over(const std::string& name, Fd socket) {
+  const SocketAddress address = local_address(socket.get());
+  std::vector<ActivatedSocket> sockets;
+  sockets.push_back({name, address, std::move(socket)});
+  ActivatedSockets activated(std::move(sockets));
+  activated.keep_for({"a", "b"});
+  return activated;
+}
+
+Fd made_elsewhere() {
+  return std::move(listen_on(resolve({Scheme::tcp, "127.0.0.1", 0}).value().at(0), 5).value());
+}
+
+TEST_CASE("a socket that was handed over is used in place of one bound at its address") {
+  Fd socket = made_elsewhere();
+  const int number = socket.get();
+  const std::uint16_t port = local_address(number).port();
+  ActivatedSockets activated = handed_over("", std::move(socket));
+  Diagnostics problems("c.yaml");
+  const auto sockets = Binder({}, activated).bind(listener("a", {0, port}, 1), nullptr, problems);
+  CHECK(problems.empty());
+  REQUIRE(sockets.size() == 2);
+  CHECK(sockets[0].sockets[0].get() != number);
+  CHECK(sockets[1].sockets[0].get() == number);
+  CHECK(activated.take_rest().empty());
+}
+
+TEST_CASE("a socket with the listener's name stands for all of its addresses, for each worker") {
+  Fd socket = made_elsewhere();
+  const std::uint16_t port = local_address(socket.get()).port();
+  ActivatedSockets activated = handed_over("a", std::move(socket));
+  Diagnostics problems("c.yaml");
+  const auto sockets = Binder({}, activated).bind(listener("a", {0, 0}, 2), nullptr, problems);
+  CHECK(problems.empty());
+  REQUIRE(sockets.size() == 1);
+  REQUIRE(sockets[0].sockets.size() == 2);
+  for (const Fd& each : sockets[0].sockets) CHECK(local_address(each.get()).port() == port);
 }
 
 }  // namespace

@@ -104,7 +104,8 @@ TEST_CASE("each kind of order arrives as what it is") {
   for (const ToWorker kind : {ToWorker::serve, ToWorker::drain, ToWorker::hand_over}) {
     order(channel.supervisor.get(), {kind});
     Order got{};
-    REQUIRE(next_order(channel.worker.get(), got) == Heard::message);
+    Fd log;
+    REQUIRE(next_order(channel.worker.get(), got, log) == Heard::message);
     CHECK(got.kind == kind);
   }
 }
