@@ -5,15 +5,15 @@
 // through.
 #pragma once
 
-#include <spdlog/fmt/fmt.h>
-
 #include <memory>
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/escape.hpp"
 #include "base/fd.hpp"
+#include "base/format.hpp"
 #include "base/result.hpp"
 
 namespace berth {
@@ -55,24 +55,24 @@ class Log {
   [[nodiscard]] int descriptor() const;
 
   template <class... Args>
-  void debug(fmt::format_string<Args...> format, Args&&... args) {
-    log(LogLevel::debug, format, std::forward<Args>(args)...);
+  void debug(fmt::format_string<Args...> form, Args&&... args) {
+    log(LogLevel::debug, form, std::forward<Args>(args)...);
   }
   template <class... Args>
-  void info(fmt::format_string<Args...> format, Args&&... args) {
-    log(LogLevel::info, format, std::forward<Args>(args)...);
+  void info(fmt::format_string<Args...> form, Args&&... args) {
+    log(LogLevel::info, form, std::forward<Args>(args)...);
   }
   template <class... Args>
-  void warn(fmt::format_string<Args...> format, Args&&... args) {
-    log(LogLevel::warn, format, std::forward<Args>(args)...);
+  void warn(fmt::format_string<Args...> form, Args&&... args) {
+    log(LogLevel::warn, form, std::forward<Args>(args)...);
   }
   template <class... Args>
-  void error(fmt::format_string<Args...> format, Args&&... args) {
-    log(LogLevel::error, format, std::forward<Args>(args)...);
+  void error(fmt::format_string<Args...> form, Args&&... args) {
+    log(LogLevel::error, form, std::forward<Args>(args)...);
   }
   template <class... Args>
-  void critical(fmt::format_string<Args...> format, Args&&... args) {
-    log(LogLevel::critical, format, std::forward<Args>(args)...);
+  void critical(fmt::format_string<Args...> form, Args&&... args) {
+    log(LogLevel::critical, form, std::forward<Args>(args)...);
   }
 
   // Text is escaped (control characters, bytes that are not UTF-8): peers and plugins may have
@@ -87,10 +87,10 @@ class Log {
 
  private:
   template <class... Args>
-  void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
+  void log(LogLevel level, fmt::format_string<Args...> form, Args&&... args) {
     if (!enabled(level)) return;
     try {
-      write(level, fmt::format(format, std::forward<Args>(args)...));
+      write(level, formatted(form, std::forward<Args>(args)...));
     } catch (const std::bad_alloc&) {
       lose_line();
     }

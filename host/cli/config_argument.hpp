@@ -9,9 +9,6 @@
 
 namespace berth {
 
-// Exit statuses (DESIGN, "Command line"; those above 1 are of sysexits.h).
-enum ExitStatus { kExitFine = 0, kExitFailed = 1, kExitUsage = 64, kExitConfig = 78 };
-
 // The config to use where none is named: ./conf/berth.yaml, else /etc/berth/berth.yaml.
 [[nodiscard]] std::filesystem::path config_or_default(const std::string& given);
 

@@ -1,10 +1,7 @@
-#include <spdlog/fmt/fmt.h>
-
-#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <memory>
 #include <variant>
 
+#include "base/format.hpp"
 #include "cli/commands.hpp"
 #include "cli/config_argument.hpp"
 #include "config/check_accounts.hpp"
@@ -20,15 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kFooter =
-    R"(For each handler its options: name, type, default and what it means. Give a folder
-to look into, or a config to look where its plugins: say.
-
-Examples:
-  berth handlers                 those of conf/berth.yaml
-  berth handlers build/plugins   those in a folder
-)";
-
 std::string describe(const berth_plugin& plugin, const fs::path& file) {
   std::string out = file.stem().string() + "  (" + file.string() + ")\n";
   out += std::string("  ") + plugin.summary + "\n";
@@ -37,8 +25,8 @@ std::string describe(const berth_plugin& plugin, const fs::path& file) {
     const std::string fallback =
         option.required != 0 ? "required" : std::string("default ") + option.default_value;
     const std::string limits = limits_of(option);
-    out += fmt::format("    {}: {}{}{}, {}\n        {}\n", option.name, type_of(option),
-                       limits.empty() ? "" : ", ", limits, fallback, option.help);
+    out += formatted("    {}: {}{}{}, {}\n        {}\n", option.name, type_of(option),
+                     limits.empty() ? "" : ", ", limits, fallback, option.help);
   }
   return out;
 }
@@ -72,7 +60,9 @@ int show(const std::vector<fs::path>& folders, const Privileges& privileges) {
   return kExitFailed;
 }
 
-int handlers(const std::string& given) {
+}  // namespace
+
+int handlers_command(const std::string& given) {
   HostSettings settings;
   settings.plugin_folders = {given};
   std::error_code ignored;
@@ -92,16 +82,6 @@ int handlers(const std::string& given) {
     return kExitConfig;
   }
   return show(settings.plugin_folders, std::get<Privileges>(privileges));
-}
-
-}  // namespace
-
-void add_handlers(CLI::App& app, int& status) {
-  auto* const command = app.add_subcommand("handlers", "Show the handlers found, with options.");
-  command->footer(kFooter);
-  const auto where = std::make_shared<std::string>();
-  command->add_option("CONFIG|DIR", *where, "a config, or a folder of plugins [conf/berth.yaml]");
-  command->callback([where, &status] { status = handlers(*where); });
 }
 
 }  // namespace berth

@@ -1,9 +1,7 @@
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
 #include "cli/commands.hpp"
-#include "cli/config_argument.hpp"
 #include "model/model.hpp"
 
 namespace berth {
@@ -23,13 +21,9 @@ void show(const ModelRow& row) {
 
 }  // namespace
 
-void add_models(CLI::App& app, int& status) {
-  auto* const command =
-      app.add_subcommand("models", "Show the concurrency models and when to choose which.");
-  command->callback([&status] {
-    for (const ModelRow* row : model_table()) show(*row);
-    status = kExitFine;
-  });
+int models_command() {
+  for (const ModelRow* row : model_table()) show(*row);
+  return kExitFine;
 }
 
 }  // namespace berth

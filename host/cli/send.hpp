@@ -1,5 +1,4 @@
-// `berth send`: the echo client. add_send() in cli/commands.hpp puts it on the command line; here
-// is the part of it that decides and can be tested without a network.
+// `berth send`: the echo client; here is the part of it that can be tested without a network.
 #pragma once
 
 #include <cstdint>

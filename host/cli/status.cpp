@@ -1,9 +1,9 @@
 #include "cli/status.hpp"
 
-#include <spdlog/fmt/fmt.h>
-
 #include <nlohmann/json.hpp>
 #include <vector>
+
+#include "base/format.hpp"
 
 namespace berth {
 
@@ -48,7 +48,7 @@ std::string table(const std::vector<Line>& lines) {
   for (const Line& line : lines) {
     std::string row;
     for (std::size_t i = 0; i < line.size(); ++i) {
-      row += fmt::format("{:<{}}  ", line[i], widths[i]);
+      row += formatted("{:<{}}  ", line[i], widths[i]);
     }
     row.erase(row.find_last_not_of(' ') + 1);
     text += row + "\n";
@@ -62,10 +62,10 @@ std::string status_text(const Json& status) {
   std::vector<Line> lines = {{"listener", "generation", "state", "model", "handler", "open",
                               "accepted", "restarts", "workers", "addresses"}};
   for (const Json& listener : status.at("listeners")) add_listener(listener, lines);
-  return fmt::format("berth {} (pid {}), {}: generation {} of {}\n\n{}",
-                     status.at("version").get<std::string>(), status.at("pid").get<int>(),
-                     status.at("state").get<std::string>(), status.at("generation").get<unsigned>(),
-                     status.at("config").get<std::string>(), table(lines));
+  return formatted("berth {} (pid {}), {}: generation {} of {}\n\n{}",
+                   status.at("version").get<std::string>(), status.at("pid").get<int>(),
+                   status.at("state").get<std::string>(), status.at("generation").get<unsigned>(),
+                   status.at("config").get<std::string>(), table(lines));
 }
 
 }  // namespace berth

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/format.hpp"
+
 namespace berth {
 
 LoopModel::LoopModel(ModelContext context)
@@ -121,8 +123,8 @@ void LoopModel::on_long_turn(Duration length) {
   };
   std::string others;
   if (notice->times > 1) {
-    others = fmt::format(" ({} times in the last {}s, the longest {} ms)", notice->times,
-                         notice->since / std::chrono::seconds(1), milliseconds(notice->longest));
+    others = formatted(" ({} times in the last {}s, the longest {} ms)", notice->times,
+                       notice->since / std::chrono::seconds(1), milliseconds(notice->longest));
   }
   context_.sessions.log.warn(
       "handler '{}' held the event loop up for {} ms{}: use co_await connection.in_background(f) "

@@ -1,4 +1,5 @@
 // `select`: one process, one thread, select(2).
+#include "base/format.hpp"
 #include "model/loop_model.hpp"
 #include "model/rows.hpp"
 #include "serve/select_demultiplexer.hpp"
@@ -17,7 +18,7 @@ std::optional<std::string> objection(const ListenerSettings& settings) {
       (std::size_t{settings.max_connections} + settings.workers - 1) / settings.workers;
   const std::size_t wanted = connections + settings.listen.size();
   if (wanted <= room) return std::nullopt;
-  return fmt::format(
+  return formatted(
       "select(2) watches descriptors under {} only, so a worker takes at most {} connections: "
       "lower max_connections ({}), raise workers, or choose fork, signal-fork or thread",
       FD_SETSIZE, room - settings.listen.size(), settings.max_connections);

@@ -8,6 +8,7 @@
 #include <new>
 #include <system_error>
 
+#include "base/format.hpp"
 #include "net/socket.hpp"
 
 namespace berth {
@@ -128,9 +129,9 @@ bool Acceptor::accept_one(int socket) {
   if (!near_the_end) return true;
   pause(Pause::try_later);
   say(
-      fmt::format("descriptor {} is in use, and only those under {} can be watched: further "
-                  "clients wait in the backlog",
-                  number, loop_.demultiplexer().end_of_range()));
+      formatted("descriptor {} is in use, and only those under {} can be watched: further "
+                "clients wait in the backlog",
+                number, loop_.demultiplexer().end_of_range()));
   return false;
 }
 
@@ -173,9 +174,9 @@ void Acceptor::pause(Pause why) {
     case Pause::no:
       return;
     case Pause::full:
-      return say(fmt::format(
-          "{} connections, as many as there may be: further clients wait in the backlog",
-          sessions_()));
+      return say(
+          formatted("{} connections, as many as there may be: further clients wait in the backlog",
+                    sessions_()));
     case Pause::too_fast:
       retry_.arm(rules_.rate.next());
       return say("connections come faster than 'rate' says: they wait in the backlog");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/format.hpp"
 #include "base/quantities.hpp"
 #include "serve/source_counts.hpp"
 
@@ -26,9 +27,9 @@ bool is_allowed(const ListenerSettings& settings, const SocketAddress& peer) {
 
 std::string describe_denials(std::uint64_t by_address, std::uint64_t per_source) {
   if (by_address == 0 && per_source == 0) return "";
-  if (per_source == 0) return fmt::format("{} denied by address", by_address);
-  if (by_address == 0) return fmt::format("{} denied per source", per_source);
-  return fmt::format("{} denied by address and {} per source", by_address, per_source);
+  if (per_source == 0) return formatted("{} denied by address", by_address);
+  if (by_address == 0) return formatted("{} denied per source", per_source);
+  return formatted("{} denied by address and {} per source", by_address, per_source);
 }
 
 bool Admission::restricts(const ListenerSettings& settings) {
@@ -78,9 +79,9 @@ std::string Admission::reason(Denial kind, const SocketAddress& peer) const {
     case Denial::source:
       break;
   }
-  return fmt::format("{} has as many connections as a source may have, {}",
-                     sessions_.sources->source_text(peer),
-                     settings.max_connections_per_source.connections);
+  return formatted("{} has as many connections as a source may have, {}",
+                   sessions_.sources->source_text(peer),
+                   settings.max_connections_per_source.connections);
 }
 
 void Admission::tell_rest() {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/format.hpp"
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
 #include "serve/source_counts.hpp"
@@ -74,7 +75,7 @@ void StopState::cancel() {
 }
 
 std::string describe(const SessionReport& report) {
-  return fmt::format("connection {} from {}", report.id, report.peer.text());
+  return formatted("connection {} from {}", report.id, report.peer.text());
 }
 
 void log_opened(Log& log, const AcceptedConnection& connection) {

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include <spdlog/fmt/fmt.h>
+#include "base/format.hpp"
 
 namespace berth {
 
@@ -40,7 +40,7 @@ fs::path default_control_path(const fs::path& config) {
   if (error) whole = fs::absolute(config);
   // A Unix socket's path may have 107 bytes (man 7 unix).
   const std::string name = whole.stem().string().substr(0, 32);
-  return folder() / fmt::format("{}-{:016x}.sock", name, hash(whole.string()));
+  return folder() / formatted("{}-{:016x}.sock", name, hash(whole.string()));
 }
 
 Result<void> make_control_folder(const fs::path& path) {

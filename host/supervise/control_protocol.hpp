@@ -13,7 +13,7 @@ namespace berth {
 enum class ControlCommand { status, reload, upgrade, drain, resume, stop };
 
 struct ControlRequest {
-  ControlCommand command;
+  ControlCommand command = ControlCommand::status;
   std::string listener;  // of drain and resume
   bool at_once = false;  // of stop: without a drain
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/format.hpp"
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
 #include "serve/epoll_demultiplexer.hpp"
@@ -214,9 +215,8 @@ void Supervisor::announce_when_settled() {
     ++all;
     if (life_.all(id, WorkerState::failed)) ++failed;
   }
-  const std::string state = failed > 0
-                                ? fmt::format("{} listeners, of which {} failed", all, failed)
-                                : fmt::format("{} listeners", all);
+  const std::string state = failed > 0 ? formatted("{} listeners, of which {} failed", all, failed)
+                                       : formatted("{} listeners", all);
   log_.write(failed > 0 ? LogLevel::warn : LogLevel::info, "berth is ready: " + state);
   manager_.ready(state);
 }

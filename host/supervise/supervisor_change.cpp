@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/format.hpp"
 #include "supervise/supervisor.hpp"
 
 namespace berth {
@@ -66,8 +67,8 @@ std::string summary_of(const Plan& plan, unsigned generation, std::size_t before
     if (planned.is_new) ++(planned.replaces ? changed : fresh);
   }
   const std::size_t kept = plan.size() - fresh - changed;
-  return fmt::format("generation {} serves; listeners: {} changed, {} new, {} gone, {} untouched",
-                     generation, changed, fresh, before - changed - kept, kept);
+  return formatted("generation {} serves; listeners: {} changed, {} new, {} gone, {} untouched",
+                   generation, changed, fresh, before - changed - kept, kept);
 }
 
 // Whether this process's descriptors are closed by an exec.
@@ -290,7 +291,9 @@ Result<void> Supervisor::adopt(const HandedOver& former) {
   for (const HandedOver::Config& config : former.configs) {
     auto settings = setup_.reader.read(config.text, setup_.file);
     if (!settings) return settings.error();
-    CheckedConfig checked = {config.text, std::move(*settings), {}};
+    CheckedConfig checked;
+    checked.text = config.text;
+    checked.settings = std::move(*settings);
     checked.handlers.assign(config.handlers.begin(), config.handlers.end());
     if (checked.handlers.size() != checked.settings.listeners.size()) {
       return Error{"a config was handed over without its handlers"};

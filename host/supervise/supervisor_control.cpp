@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/format.hpp"
 #include "supervise/control_path.hpp"
 #include "supervise/supervisor.hpp"
 
@@ -143,7 +144,7 @@ void Supervisor::drain(const std::string& name, ControlClient client) {
 
 void Supervisor::answer_drained(ListenerId id, const char* what) {
   const auto found = asked_to_drain_.find(id);
-  const std::string line = fmt::format("listener '{}' {}", listeners_.at(id).settings().name, what);
+  const std::string line = formatted("listener '{}' {}", listeners_.at(id).settings().name, what);
   if (life_.has(id)) log_.info("{}", line);
   if (found == asked_to_drain_.end()) return;
   answer_all(found->second, answer_ok(line));
@@ -159,7 +160,7 @@ void Supervisor::resume(const std::string& name, ControlClient client) {
   log_.info("berth resume: listener '{}' is put back into service", name);
   asked_.push_back(client);
   failure_.clear();
-  summary_ = fmt::format("listener '{}' is in service", name);
+  summary_ = formatted("listener '{}' is in service", name);
   next_ = listeners_.at(*id).generation();
   plan_ = listeners_.plan_instead_of(*id, life_);
   carry_out(life_.change(plan_));

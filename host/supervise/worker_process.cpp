@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/format.hpp"
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
 #include "supervise/protocol.hpp"
@@ -29,8 +30,8 @@ std::string served(const WorkerCounters& counters) {
   const std::uint64_t count = counters.accepted;
   const std::string denials =
       describe_denials(counters.denied_by_address, counters.denied_per_source);
-  return fmt::format("{} connection{}{}{}", count, count == 1 ? "" : "s",
-                     denials.empty() ? "" : ", ", denials);
+  return formatted("{} connection{}{}{}", count, count == 1 ? "" : "s", denials.empty() ? "" : ", ",
+                   denials);
 }
 
 // Whether a debugger holds the process: its silence then says nothing.
@@ -55,7 +56,7 @@ WorkerProcess::WorkerProcess(Identity identity, EventLoop& loop, Log& log,
       restart_(loop.timers(), [this] { happened_(WorkerEvent::restart); }) {}
 
 std::string WorkerProcess::name() const {
-  return fmt::format("listener '{}': worker {}", identity_.settings.name, identity_.index);
+  return formatted("listener '{}': worker {}", identity_.settings.name, identity_.index);
 }
 
 void WorkerProcess::start() {
@@ -191,14 +192,14 @@ void WorkerProcess::tell_death(int status) {
   }
   const std::string how = WIFSIGNALED(status)
                               ? "was killed by " + signal_name(WTERMSIG(status))
-                              : fmt::format("ended (exit status {})", WEXITSTATUS(status));
+                              : formatted("ended (exit status {})", WEXITSTATUS(status));
   const CrashNote& note = board_->crash;
   std::string where;
   if (note.signal != 0) {
     where = note.signal == CrashNote::kExit ? ", by exit()" : "";
     where += " in handler '" + identity_.settings.handler + "'";
     if (note.connection != 0) {
-      where += fmt::format(", serving connection {} from {}", note.connection, note.peer.text());
+      where += formatted(", serving connection {} from {}", note.connection, note.peer.text());
     }
   }
   log_.error("{} (pid {}) {}{}; it served {} (open at its last count: {})", name(), pid_, how,

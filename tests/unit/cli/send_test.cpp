@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include <CLI/CLI.hpp>
+#include <sstream>
 #include <string>
+#include <vector>
 
+#include "cli/command_line.hpp"
 #include "cli/commands.hpp"
 
 namespace {
@@ -40,33 +42,28 @@ TEST_CASE("an address that cannot be sent to is told") {
   CHECK(url_of("a:x").starts_with("address 'tcp://a:x' has 'x' for a port"));
 }
 
-// The message of the usage error in `arguments`; "" if there is none.
-std::string usage_error(std::vector<std::string> arguments) {
-  CLI::App app;
-  int status = 0;
-  berth::add_send(app, status);
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
-  reversed.emplace_back("send");
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ParseError& error) {
-    return error.what();
-  }
-  return "";
+// What is told to whoever calls `berth send` so; "" if it is not told that the call was wrong.
+std::string usage_error(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), {"berth", "send"});
+  std::ostringstream out, err;
+  const int count = static_cast<int>(arguments.size());
+  const int status = berth::do_command_line(count, arguments.data(), out, err);
+  return status == berth::kExitUsage ? err.str() : "";
 }
 
 TEST_CASE("a mistake on the command line is a usage error") {
-  CHECK(usage_error({"localhost", ""}) ==
-        "WORD: an empty word sends nothing, so nothing can answer it");
-  CHECK(usage_error({"localhost", "--timeout", "0"}) ==
-        "--timeout: must be longer than 0, like 30s or 500ms");
+  CHECK(usage_error({"localhost", ""})
+            .starts_with("WORD: an empty word sends nothing, so nothing can answer it\n"));
+  CHECK(usage_error({"localhost", "--timeout", "0"})
+            .starts_with("--timeout: must be longer than 0, like 30s or 500ms\n"));
   CHECK(usage_error({"localhost", "--timeout", "soon"}).starts_with("--timeout: "));
   CHECK(usage_error({"localhost", "--parallel", "0"}) != "");
   CHECK(usage_error({"localhost", "--parallel", "1001"}) != "");
   CHECK(usage_error({"localhost", "--port", "65536"}) != "");
   CHECK(usage_error({"localhost", "--paralel", "8"}) != "");
   CHECK(usage_error({"hello world"})
-            .ends_with("berth send localhost 'hello world' sends it as a word to this machine"));
+            .find("berth send localhost 'hello world' sends it as a word to this machine") !=
+        std::string::npos);
 }
 
 }  // namespace
