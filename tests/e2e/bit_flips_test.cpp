@@ -26,7 +26,9 @@ TEST_CASE("a plugin with one bit flipped is taken, or refused by name, and ends 
   int refused = 0;
   for (int i = 0; i < kFlips; ++i) {
     std::string bytes = whole;
-    const std::size_t place = random() % bytes.size();
+    // The first makes it no shared object at all; where most of a file matters to nobody who loads
+    // it, none of the others needs to be found.
+    const std::size_t place = i == 0 ? 0 : random() % bytes.size();
     const auto bit = static_cast<char>(1U << random() % 8);
     bytes[place] = static_cast<char>(bytes[place] ^ bit);
     write_file(folder / "flipped.so", bytes);

@@ -37,7 +37,7 @@ void limit_descriptors(pid_t pid, rlim_t most) {
 }
 
 // The most connections that the log says were open at the same time.
-int most_at_once(const LogReader& log) {
+int most_at_once(LogReader& log) {
   static const std::regex opened(R"(connection \d+ from \S+)");
   int open = 0;
   int most = 0;

@@ -1,6 +1,7 @@
 #include "log_reader.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -33,7 +34,10 @@ LogLine::LogLine(std::string line) : whole(std::move(line)) {
   text = parts[4];
 }
 
-LogReader::LogReader(int descriptor) : descriptor_(descriptor), thread_([this] { read(); }) {}
+LogReader::LogReader(int descriptor) : descriptor_(descriptor) {
+  (void)::fcntl(descriptor_, F_SETFL, O_NONBLOCK);
+  thread_ = std::thread([this] { read(); });
+}
 
 LogReader::~LogReader() {
   resume();
@@ -56,23 +60,30 @@ void LogReader::wait_while_paused() {
 }
 
 void LogReader::read() {
-  std::string rest;
-  std::array<char, 65536> buffer;
-  for (;;) {
+  for (bool ended = false; !ended;) {
     wait_while_paused();
-    const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
-    if (count <= 0) break;
-    rest.append(buffer.data(), static_cast<std::size_t>(count));
+    pollfd pipe{.fd = descriptor_, .events = POLLIN, .revents = 0};
+    (void)::poll(&pipe, 1, -1);
     const std::scoped_lock lock(mutex_);
-    for (std::size_t end; (end = rest.find('\n')) != rest.npos; rest.erase(0, end + 1)) {
-      lines_.emplace_back(rest.substr(0, end));
-    }
-    news_.notify_all();
+    if (!paused_) take_what_is_there();
+    ended = ended_;
   }
-  const std::scoped_lock lock(mutex_);
   ::close(descriptor_);
-  if (!rest.empty()) lines_.emplace_back(rest);
-  ended_ = true;
+}
+
+void LogReader::take_what_is_there() {
+  std::array<char, 65536> buffer;
+  ssize_t count = -1;
+  while (!ended_ && (count = ::read(descriptor_, buffer.data(), buffer.size())) > 0) {
+    rest_.append(buffer.data(), static_cast<std::size_t>(count));
+    for (std::size_t end; (end = rest_.find('\n')) != rest_.npos; rest_.erase(0, end + 1)) {
+      lines_.emplace_back(rest_.substr(0, end));
+    }
+  }
+  if (count == 0) {
+    if (!rest_.empty()) lines_.emplace_back(rest_);
+    ended_ = true;
+  }
   news_.notify_all();
 }
 
@@ -92,13 +103,15 @@ LogLine LogReader::wait_for(std::string_view words, std::size_t nth) {
   throw std::runtime_error("the log does not come to say: " + std::string(words));
 }
 
-std::vector<LogLine> LogReader::lines() const {
+std::vector<LogLine> LogReader::lines() {
   const std::scoped_lock lock(mutex_);
+  if (!paused_) take_what_is_there();
   return lines_;
 }
 
-std::size_t LogReader::count(std::string_view words) const {
+std::size_t LogReader::count(std::string_view words) {
   const std::scoped_lock lock(mutex_);
+  if (!paused_) take_what_is_there();
   std::size_t found = 0;
   for (const auto& line : lines_) found += has(line, words) ? 1 : 0;
   return found;
@@ -109,7 +122,7 @@ bool LogReader::wait_for_end() {
   return news_.wait_for(lock, kPatience, [&] { return ended_; });
 }
 
-std::string LogReader::whole() const {
+std::string LogReader::whole() {
   std::string all;
   for (const auto& line : lines()) all += line.whole + "\n";
   return all;

@@ -35,25 +35,28 @@ class LogReader {
 
   // The line that has `words` in it for the `nth` time (from 1). Throws where it does not come.
   LogLine wait_for(std::string_view words, std::size_t nth = 1);
-  [[nodiscard]] std::vector<LogLine> lines() const;
-  [[nodiscard]] std::size_t count(std::string_view words) const;
+  // What has been written by now: all of what a host said before it answered a command, say.
+  [[nodiscard]] std::vector<LogLine> lines();
+  [[nodiscard]] std::size_t count(std::string_view words);
   // From about here on reads nothing, so that a host's pipe of little room is soon full; until
   // resume().
   void pause();
   void resume();
   // False where the pipe is still held open by somebody when patience is at its end.
   [[nodiscard]] bool wait_for_end();
-  [[nodiscard]] std::string whole() const;
+  [[nodiscard]] std::string whole();
 
  private:
   void read();
+  void take_what_is_there();  // with the mutex held
   void wait_while_paused();
   void set_paused(bool paused, int room);
 
   const int descriptor_;
-  mutable std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards what follows
   std::condition_variable news_;
   std::vector<LogLine> lines_;
+  std::string rest_;  // the begin of a line
   bool ended_ = false;
   bool paused_ = false;
 

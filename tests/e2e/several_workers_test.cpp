@@ -49,7 +49,7 @@ struct Divided {
 };
 
 // By the processes' numbers: what the log says at their ends that workers have served.
-std::map<pid_t, int> served(const LogReader& log) {
+std::map<pid_t, int> served(LogReader& log) {
   static const std::regex form(R"(.*\(pid (\d+)\) has ended; it served (\d+) connections?)");
   std::map<pid_t, int> counts;
   for (const auto& line : log.lines()) {
