@@ -86,7 +86,8 @@ void HostProcess::check_errors() const {
 
 std::uint16_t HostProcess::port(const std::string& listener, std::size_t nth) const {
   const std::string words = "listener '" + listener + "': listening on ";
-  const std::regex form(R"(listening on tcp://\S*:(\d+) )");
+  // Made once: while libstdc++ makes one it fills tables of the locale, which threads share.
+  static const std::regex form(R"(listening on tcp://\S*:(\d+) )");
   for (const auto& line : log_->lines()) {
     std::smatch parts;
     if (line.text.rfind(words, 0) != 0 || !std::regex_search(line.text, parts, form)) continue;
