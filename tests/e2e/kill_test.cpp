@@ -2,11 +2,15 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <random>
 #include <string>
+#include <thread>
 
 #include "client.hpp"
+#include "command.hpp"
 #include "host_process.hpp"
+#include "installed.hpp"
 #include "load.hpp"
 #include "models.hpp"
 #include "processes.hpp"
@@ -24,8 +28,11 @@ LoadPlan constant_load() {
   return {.connections = kConnections, .at_once = kShort, .long_lived = kLong};
 }
 
-Config two_listeners(const char* model) {
-  Config config = one_listener(model, "echo", {"options: {reply: verbatim}"});
+// Of `it` there are so many workers; `other` is always the same.
+Config two_listeners(const char* model, unsigned workers = 1) {
+  Config config =
+      one_listener(model, "echo", {"options: {reply: verbatim}", numbered("workers:", workers)});
+  config.top("log: {connections: false}");
   return config.listener("other", model, "echo", {"options: {reply: verbatim}"});
 }
 
@@ -99,4 +106,68 @@ TEST_CASE_TEMPLATE("whoever kills the supervisor under load leaves what is open 
   const LoadTally kept = open.wait();
   CHECK(kept.whole == kOpen);
   CHECK_MESSAGE(kept.lost() == 0, kept.first_loss);
+}
+
+// In one storm: what is asked for while something is under way is done once, afterwards.
+TEST_CASE_TEMPLATE("storms of SIGHUP and SIGUSR2 cost no client anything", Model, EACH_MODEL) {
+  const std::uint64_t seed = std::random_device()();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  const InstalledProgram program;
+  HostProcess host(two_listeners(Model::name), {.program = program.path()});
+  Load load(tcp_target(host.port()),
+            {.connections = 1'000'000, .at_once = kShort, .long_lived = kLong});
+  for (int i = 0; i < 60; ++i) {
+    host.write_config(two_listeners(Model::name, 1 + static_cast<unsigned>(random() % 2)));
+    host.send_signal(random() % 2 == 0 ? SIGHUP : SIGUSR2);
+    const std::uint64_t answered = load.answered();
+    REQUIRE(wait_until([&] { return load.answered() > answered; }));
+  }
+  CHECK(wait_until([&] { return has(host.command({"status"}).out, "), serving: "); }));
+  CHECK(host.log().count(" serves; listeners: ") > 0);
+  load.finish();
+  const LoadTally tally = load.wait();
+  CHECK_MESSAGE(tally.lost() == 0, tally.first_loss);
+}
+
+TEST_CASE_TEMPLATE("whoever kills workers in the midst of reloads costs what they served", Model,
+                   EACH_MODEL) {
+  constexpr int kReloads = 8;
+  const std::uint64_t seed = std::random_device()();
+  CAPTURE(seed);
+  std::mt19937_64 random(seed);
+  HostProcess host(two_listeners(Model::name));
+  host.allow_error("was killed by SIGKILL");
+  host.allow_error("a worker of the new generation did not become ready");
+  host.allow_error("nothing has been changed");
+  Load elsewhere(tcp_target(host.port("other")),
+                 {.connections = 1'000'000, .at_once = kShort, .long_lived = kLong});
+  Load load(tcp_target(host.port()),
+            {.connections = 1'000'000, .at_once = kShort, .long_lived = kLong});
+  std::uint64_t killed = 0;
+  for (unsigned i = 1; i <= kReloads; ++i) {
+    host.write_config(two_listeners(Model::name, 1 + i % 2));
+    host.send_signal(SIGHUP);
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 30'000));
+    // Any of its workers: of the old generation, of the new, one that becomes ready, one that ends.
+    const auto workers = children_of(host.pid());
+    if (workers.empty()) continue;
+    const pid_t victim = workers[random() % workers.size()].pid;
+    if (victim == host.worker("other")) continue;
+    ::kill(victim, SIGKILL);
+    ++killed;
+    const std::uint64_t answered = load.answered();
+    REQUIRE(wait_until([&] { return load.answered() > answered + 20; }));
+  }
+  for (Load* each : {&load, &elsewhere}) each->finish();
+  const LoadTally others = elsewhere.wait();
+  CHECK_MESSAGE(others.lost() == 0, others.first_loss);
+  const LoadTally tally = load.wait();
+  CAPTURE(tally.first_loss);
+  CHECK(tally.lost() == tally.cut);
+  CHECK(tally.cut <= killed * (Model::own_process ? 1 : kShort + kLong));
+  // And in the end all is as it was asked for.
+  host.write_config(two_listeners(Model::name, 1));
+  CHECK(host.command({"reload"}).status == 0);
+  CHECK(wait_until([&] { return children_of(host.pid()).size() == 2; }));
 }

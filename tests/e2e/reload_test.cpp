@@ -2,13 +2,13 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include <filesystem>
 #include <string>
 
 #include "busy_port.hpp"
 #include "client.hpp"
 #include "command.hpp"
 #include "host_process.hpp"
+#include "installed.hpp"
 #include "load.hpp"
 #include "models.hpp"
 #include "processes.hpp"
@@ -27,13 +27,6 @@ LoadPlan constant_load() {
   plan.at_once = 8;
   plan.long_lived = 8;
   return plan;
-}
-
-// Puts a plugin in its place in one step, as a package manager does.
-void install(const std::string& name, const std::filesystem::path& as) {
-  const std::filesystem::path fresh = as.string() + ".new";
-  std::filesystem::copy_file(std::string(BERTH_PLUGINS) + "/" + name + ".so", fresh);
-  std::filesystem::rename(fresh, as);
 }
 
 void check_reload(const HostProcess& host) {
@@ -58,20 +51,19 @@ std::string echoed(std::uint16_t port) {
 
 TEST_CASE_TEMPLATE("under load no reload costs a connection or a part of a reply", Model,
                    EACH_MODEL) {
-  const TempFolder plugins;
-  install("echo", plugins / "mine.so");
+  const InstalledHandler handler;
   const auto config = [&](int round) {
     Config made = one_listener(Model::name, "mine",
                                {"options: {reply: verbatim}", numbered("workers:", 1 + round % 3),
                                 numbered("max_connections:", 1000 + round)});
-    return made.search_also(plugins.path().string());
+    return made.search_also(handler.folder());
   };
   HostProcess host(config(0));
   Load load(tcp_target(host.port()), constant_load());
   for (int round = 1; round <= kReloads; ++round) {
     const auto answered = load.answered();
     if (round % 2 == 0) {
-      install("echo", plugins / "mine.so");
+      handler.install_again();
     } else {
       host.write_config(config(round));
     }
@@ -117,7 +109,6 @@ TEST_CASE("a reload changes what has changed and leaves the rest alone") {
 }
 
 TEST_CASE("a reload that finds something wrong says so and changes nothing") {
-  const TempFolder plugins;
   const BusyPort busy;
   Config good = one_listener("epoll", "probe");
   HostProcess host(good);
@@ -174,16 +165,15 @@ TEST_CASE("of a storm of SIGHUPs the last config wins") {
 }
 
 TEST_CASE("with `watch` a config or a plugin that is replaced is taken up by itself") {
-  const TempFolder plugins;
-  install("echo", plugins / "mine.so");
+  const InstalledHandler handler;
   const auto config = [&](const char* model) {
     Config made = one_listener(model, "mine");
-    return made.top("watch: true").search_also(plugins.path().string());
+    return made.top("watch: true").search_also(handler.folder());
   };
   HostProcess host(config("epoll"));
   host.write_config(config("thread"));
   host.log().wait_for("generation 2 serves; listeners: 1 changed");
-  install("echo", plugins / "mine.so");
+  handler.install_again();
   host.log().wait_for("generation 3 serves; listeners: 1 changed");
   CHECK(echoed(host.port()) != "");
 }

@@ -8,42 +8,23 @@
 #include "client.hpp"
 #include "command.hpp"
 #include "host_process.hpp"
+#include "installed.hpp"
 #include "load.hpp"
 #include "models.hpp"
 #include "processes.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
-namespace fs = std::filesystem;
 
 namespace {
 
 constexpr int kUpgrades = 4;
 
-// A berth of a test's own, which can be replaced.
-class Program {
- public:
-  Program() { install(BERTH_PROGRAM); }
-  [[nodiscard]] std::string path() const { return folder_ / "berth"; }
-  void install(const std::string& from) const {
-    fs::copy_file(from, folder_ / "new");
-    fs::rename(folder_ / "new", path());
-  }
-  void install_text(const std::string& text) const {
-    write_file(folder_ / "new", text);
-    fs::permissions(folder_ / "new", fs::perms::owner_all);
-    fs::rename(folder_ / "new", path());
-  }
-
- private:
-  TempFolder folder_;
-};
-
 }  // namespace
 
 TEST_CASE_TEMPLATE("under load no upgrade costs a connection or a part of a reply", Model,
                    EACH_MODEL) {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener(Model::name, "echo", {"options: {reply: verbatim}", "workers: 2"}),
                    {.program = program.path()});
   LoadPlan plan;
@@ -53,7 +34,7 @@ TEST_CASE_TEMPLATE("under load no upgrade costs a connection or a part of a repl
   Load load(tcp_target(host.port()), plan);
   for (int round = 1; round <= kUpgrades; ++round) {
     const auto answered = load.answered();
-    program.install(BERTH_PROGRAM);
+    program.install_again();
     const Outcome outcome = host.command({"upgrade"});
     CHECK_MESSAGE(outcome.status == 0, outcome.err);
     CHECK(wait_until([&] { return load.answered() > answered + 50; }));
@@ -66,7 +47,7 @@ TEST_CASE_TEMPLATE("under load no upgrade costs a connection or a part of a repl
 
 TEST_CASE_TEMPLATE("connections of before an upgrade go on, with the workers of before", Model,
                    EACH_MODEL) {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener(Model::name, "probe"), {.program = program.path()});
   const pid_t before = host.worker();
   Client client(host.port());
@@ -83,7 +64,7 @@ TEST_CASE_TEMPLATE("connections of before an upgrade go on, with the workers of 
 }
 
 TEST_CASE("upgrades leave no descriptor open") {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
   CHECK(host.command({"upgrade"}).status == 0);
   host.log().wait_for("has ended");
@@ -96,7 +77,7 @@ TEST_CASE("upgrades leave no descriptor open") {
 }
 
 TEST_CASE("a binary that cannot take over changes nothing") {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
   const pid_t worker = host.worker();
   Client client(host.port());
@@ -104,7 +85,7 @@ TEST_CASE("a binary that cannot take over changes nothing") {
   SUBCASE("another program") { program.install("/bin/true"); }
   SUBCASE("no program at all") { program.install_text("\177garbage"); }
   SUBCASE("one that crashes") { program.install_text("#!/bin/sh\nkill -SEGV $$\n"); }
-  SUBCASE("one that is not there") { fs::remove(program.path()); }
+  SUBCASE("one that is not there") { std::filesystem::remove(program.path()); }
   host.expect_error({.program = program.path()});
   host.expect_error("nothing has been changed");
   const Outcome outcome = host.command({"upgrade"});
@@ -115,7 +96,7 @@ TEST_CASE("a binary that cannot take over changes nothing") {
 }
 
 TEST_CASE("an upgrade with a config that is wrong by now changes nothing") {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
   const pid_t worker = host.worker();
   Config bad = one_listener("epoll", "probe");
@@ -129,7 +110,7 @@ TEST_CASE("an upgrade with a config that is wrong by now changes nothing") {
 }
 
 TEST_CASE("a listener that is out of service stays so over an upgrade") {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
   const auto port = host.port();
   CHECK(host.command({"drain", "it"}).status == 0);
@@ -141,7 +122,7 @@ TEST_CASE("a listener that is out of service stays so over an upgrade") {
 }
 
 TEST_CASE_TEMPLATE("a worker that dies after an upgrade is started again", Model, EACH_MODEL) {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener(Model::name, "probe"), {.program = program.path()});
   CHECK(host.command({"upgrade"}).status == 0);
   const pid_t worker = host.worker();
@@ -153,7 +134,7 @@ TEST_CASE_TEMPLATE("a worker that dies after an upgrade is started again", Model
 
 TEST_CASE_TEMPLATE("kill -9 of the supervisor after an upgrade leaves nothing behind", Model,
                    EACH_MODEL) {
-  const Program program;
+  const InstalledProgram program;
   HostProcess host(one_listener(Model::name, "probe"), {.program = program.path()});
   const auto port = host.port();
   Client client(port);
