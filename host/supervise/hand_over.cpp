@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -23,35 +24,46 @@ using Json = nlohmann::json;
 constexpr int kFormat = 1;
 constexpr std::size_t kLongest = std::size_t{64} << 20;
 
-// Kernel addresses travel as their bytes, in hexadecimal digits.
-std::string to_hex(const SocketAddress& address) {
+// What need not be UTF-8, which JSON has to be, travels as hexadecimal digits: kernel addresses and
+// paths.
+std::string to_hex(std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  const auto* bytes = reinterpret_cast<const unsigned char*>(address.get());
   std::string text;
-  for (socklen_t i = 0; i < address.size(); ++i) {
-    text += kDigits[bytes[i] >> 4];
-    text += kDigits[bytes[i] & 15];
+  for (const char byte : bytes) {
+    text += kDigits[static_cast<unsigned char>(byte) >> 4];
+    text += kDigits[static_cast<unsigned char>(byte) & 15];
   }
   return text;
 }
 
-SocketAddress from_hex(const std::string& text) {
-  sockaddr_storage address{};
-  const std::size_t size = text.size() / 2;
-  if (text.size() % 2 != 0 || size > sizeof address) throw Error{"an address of a socket"};
-  auto* bytes = reinterpret_cast<unsigned char*>(&address);
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::string digits = text.substr(2 * i, 2);
-    if (digits.find_first_not_of("0123456789abcdef") != std::string::npos) {
-      throw Error{"an address of a socket"};
-    }
-    bytes[i] = static_cast<unsigned char>(std::stoi(digits, nullptr, 16));
+std::string from_hex(const Json& json) {
+  const auto& text = json.get_ref<const std::string&>();
+  if (text.size() % 2 != 0 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    throw Error{"hexadecimal digits"};
   }
-  return {reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size)};
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(text.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+std::string to_hex(const SocketAddress& address) {
+  return to_hex(std::string_view(reinterpret_cast<const char*>(address.get()), address.size()));
+}
+
+SocketAddress address_from(const Json& json) {
+  const std::string bytes = from_hex(json);
+  sockaddr_storage address{};
+  if (bytes.size() > sizeof address) throw Error{"an address of a socket"};
+  std::memcpy(&address, bytes.data(), bytes.size());
+  return {reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(bytes.size())};
 }
 
 Json to_json(const HandedOver::Config& config) {
-  return {{"generation", config.generation}, {"text", config.text}, {"handlers", config.handlers}};
+  Json handlers = Json::array();
+  for (const std::string& handler : config.handlers) handlers.push_back(to_hex(handler));
+  return {{"generation", config.generation}, {"text", config.text}, {"handlers", handlers}};
 }
 
 Json to_json(const HandedOver::Bound& bound) {
@@ -110,12 +122,12 @@ std::vector<Part> all(const Json& json, Read read) {
 HandedOver::Config config_from(const Json& json) {
   return {.generation = number<unsigned>(json.at("generation")),
           .text = json.at("text").get<std::string>(),
-          .handlers = json.at("handlers").get<std::vector<std::string>>()};
+          .handlers = all<std::string>(json.at("handlers"), from_hex)};
 }
 
 HandedOver::Bound bound_from(const Json& json) {
-  return {.requested = from_hex(json.at("requested").get<std::string>()),
-          .actual = from_hex(json.at("actual").get<std::string>()),
+  return {.requested = address_from(json.at("requested")),
+          .actual = address_from(json.at("actual")),
           .sockets = all<int>(json.at("sockets"), number<int>)};
 }
 
@@ -143,7 +155,7 @@ HandedOver state_from(const Json& json) {
           .configs = all<HandedOver::Config>(json.at("configs"), config_from),
           .listeners = all<HandedOver::Listener>(json.at("listeners"), listener_from),
           .control = descriptor(json.at("control")),
-          .control_path = json.at("control_path").get<std::string>(),
+          .control_path = from_hex(json.at("control_path")),
           .clients = all<int>(json.at("clients"), number<int>)};
 }
 
@@ -157,6 +169,10 @@ std::string objection_to(const HandedOver& state) {
       if (worker.pid == 1) return "a worker that cannot be one";
       if (worker.board < 0) return "a worker without its board";
       if ((worker.pid == 0) != (worker.channel < 0)) return "a worker without its channel";
+    }
+    // kill(2) takes the numbers 0 and 1 for others than a group of that number.
+    for (const pid_t group : listener.groups) {
+      if (group <= 1) return "sessions that cannot be any";
     }
   }
   std::set<int> seen = {0, 1, 2};
@@ -174,7 +190,7 @@ std::string to_text(const HandedOver& state) {
                      {"configs", all_to_json(state.configs)},
                      {"listeners", all_to_json(state.listeners)},
                      {"control", state.control},
-                     {"control_path", state.control_path},
+                     {"control_path", to_hex(state.control_path)},
                      {"clients", state.clients}};
   return json.dump();
 }

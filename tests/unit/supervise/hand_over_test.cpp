@@ -58,6 +58,15 @@ TEST_CASE("a host without listeners, control socket and clients can be handed ov
   CHECK(parsed.value() == state);
 }
 
+TEST_CASE("a path may have any bytes") {
+  HandedOver state = some_state();
+  state.control_path = "/run/caf\xe9/\xff.sock";
+  state.configs[0].handlers = {"/p/\xe9.so"};
+  const auto parsed = parse_handed_over(to_text(state));
+  REQUIRE(parsed);
+  CHECK(parsed.value() == state);
+}
+
 TEST_CASE("every descriptor is named, and none that there is not") {
   CHECK(descriptors_of(some_state()) == std::vector<int>{16, 17, 15, 10, 11, 12, 13, 14});
 }
@@ -88,6 +97,10 @@ TEST_CASE("a state that contradicts itself is refused") {
   SUBCASE("the first process of all") {
     state.listeners[0].workers[0].pid = 1;
     words = "cannot be one";
+  }
+  SUBCASE("sessions that kill(2) would take for every process") {
+    state.listeners[0].groups = {1};
+    words = "sessions that cannot be any";
   }
   const auto parsed = parse_handed_over(to_text(state));
   REQUIRE_FALSE(parsed);
