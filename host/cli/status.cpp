@@ -21,11 +21,15 @@ std::string joined(const Json& texts) {
 void add_listener(const Json& listener, std::vector<Line>& lines) {
   std::uint64_t accepted = 0;
   std::uint64_t open = 0;
+  std::uint64_t denied = 0;
   unsigned restarts = 0;
   std::string workers;
   for (const Json& worker : listener.at("workers")) {
     accepted += worker.at("accepted").get<std::uint64_t>();
     open += worker.at("open").get<std::uint64_t>();
+    for (const char* why : {"denied_by_address", "denied_per_source"}) {
+      denied += worker.at(why).get<std::uint64_t>();
+    }
     restarts += worker.at("restarts").get<unsigned>();
     const int pid = worker.at("pid").get<int>();
     const auto state = worker.at("state").get<std::string>();
@@ -35,8 +39,8 @@ void add_listener(const Json& listener, std::vector<Line>& lines) {
                    std::to_string(listener.at("generation").get<unsigned>()),
                    listener.at("state").get<std::string>(), listener.at("model").get<std::string>(),
                    listener.at("handler").get<std::string>(), std::to_string(open),
-                   std::to_string(accepted), std::to_string(restarts), workers,
-                   joined(listener.at("addresses"))});
+                   std::to_string(accepted), std::to_string(denied), std::to_string(restarts),
+                   workers, joined(listener.at("addresses"))});
 }
 
 std::string table(const std::vector<Line>& lines) {
@@ -60,7 +64,7 @@ std::string table(const std::vector<Line>& lines) {
 
 std::string status_text(const Json& status) {
   std::vector<Line> lines = {{"listener", "generation", "state", "model", "handler", "open",
-                              "accepted", "restarts", "workers", "addresses"}};
+                              "accepted", "denied", "restarts", "workers", "addresses"}};
   for (const Json& listener : status.at("listeners")) add_listener(listener, lines);
   return formatted("berth {} (pid {}), {}: generation {} of {}\n\n{}",
                    status.at("version").get<std::string>(), status.at("pid").get<int>(),

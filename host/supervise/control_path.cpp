@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 #include "base/format.hpp"
 
@@ -16,7 +17,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Of the user's own. That of a service under systemd with RuntimeDirectory= (man 5 systemd.exec) is
+// where root looks, too, if it is /run/berth.
 fs::path folder() {
+  const char* const service = std::getenv("RUNTIME_DIRECTORY");
+  if (service != nullptr && *service == '/') {
+    const std::string_view all(service);
+    return all.substr(0, all.find(':'));
+  }
   if (::geteuid() == 0) return "/run/berth";
   const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime == '/') return fs::path(runtime) / "berth";

@@ -7,8 +7,9 @@
 
 namespace berth {
 
-// A path for this config file alone, in /run/berth (root), $XDG_RUNTIME_DIR/berth or
-// /tmp/berth-UID: the same for the host and for whoever asks it. Nothing is made.
+// A path for this config file alone, in $RUNTIME_DIRECTORY (of systemd), /run/berth (root),
+// $XDG_RUNTIME_DIR/berth or /tmp/berth-UID: the same for the host and for whoever asks it. Nothing
+// is made.
 [[nodiscard]] std::filesystem::path default_control_path(const std::filesystem::path& config);
 
 // Makes the folder of that path where it is missing, for this user alone. The error says if it is

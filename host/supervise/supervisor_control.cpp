@@ -33,6 +33,8 @@ Json worker_status(const WorkerProcess& worker, WorkerState state) {
           {"state", berth::name_of(state)},
           {"accepted", counters.accepted},
           {"open", counters.open},
+          {"denied_by_address", counters.denied_by_address},
+          {"denied_per_source", counters.denied_per_source},
           {"restarts", worker.starts() > 0 ? worker.starts() - 1 : 0}};
 }
 

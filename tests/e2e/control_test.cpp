@@ -30,6 +30,17 @@ TEST_CASE("`berth status` shows listeners, workers and connections") {
   CHECK(has(json, "\"open\": 1,"));
 }
 
+TEST_CASE("`berth status` counts who was denied") {
+  HostProcess host(one_listener("epoll", "probe", {"deny: [127.0.0.2]"}));
+  for (int i = 0; i < 2; ++i) Client(host.port(), "127.0.0.2").wait_until_closed();
+  CHECK(wait_until([&] {
+    return has(host.command({"status", "--json"}).out, "\"denied_by_address\": 2,");
+  }));
+  const std::string table = host.command({"status"}).out;
+  CAPTURE(table);
+  CHECK(has(table, "accepted  denied  restarts"));
+}
+
 TEST_CASE("only the host's user may use the control socket, and it goes with the host") {
   HostProcess host(one_listener("epoll", "probe"));
   const auto path = host.folder() / "control.sock";

@@ -14,6 +14,7 @@
 #include "client.hpp"
 #include "command.hpp"
 #include "host_process.hpp"
+#include "installed.hpp"
 #include "models.hpp"
 #include "temp_folder.hpp"
 
@@ -120,6 +121,25 @@ TEST_CASE_TEMPLATE("a worker of a root host is the user it is told to be, with n
   }
   CHECK(client.ask("become-root") == "refused");
   CHECK(status_of(host.pid())["Uid"] == four("0"));
+}
+
+TEST_CASE("workers are as powerless after a reload and an upgrade, and the host as mighty") {
+  if (!is_root()) return;
+  const InstalledProgram program;
+  const std::string user = std::string("user: ") + kUser;
+  const std::string group = std::string("group: ") + kGroup;
+  HostProcess host(one_listener("epoll", "probe", {user, group}), {.program = program.path()});
+  for (const char* command : {"upgrade", "reload", "upgrade"}) {
+    CAPTURE(command);
+    host.write_config(
+        one_listener("epoll", "probe", {user, group, numbered("max_connections:", 7)}));
+    REQUIRE(host.command({command}).status == 0);
+    auto status = status_of(host.worker());
+    CHECK(status["Uid"] == four(kUser));
+    check_powerless(host.worker());
+    CHECK(status_of(host.pid())["Uid"] == four("0"));
+    CHECK(Client(host.port()).ask("become-root") == "refused");
+  }
 }
 
 TEST_CASE("where nothing is said, a root host runs its handlers as nobody, and says so") {

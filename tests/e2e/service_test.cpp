@@ -15,6 +15,7 @@
 #include "client.hpp"
 #include "command.hpp"
 #include "host_process.hpp"
+#include "installed.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -64,6 +65,33 @@ TEST_CASE("a service manager hears when the host is ready and when it stops") {
   CHECK(host.stop(SIGTERM) == 0);
   CHECK(manager.next() ==
         "STOPPING=1\nSTATUS=draining, at most 7s\nEXTEND_TIMEOUT_USEC=10000000\n");
+}
+
+TEST_CASE("a service manager hears of reloads and upgrades, well and badly ended") {
+  const Manager manager;
+  const InstalledProgram program;
+  HostProcess host(one_listener("epoll", "probe"),
+                   {.environment = {manager.variable()}, .program = program.path()});
+  CHECK(manager.next() == "READY=1\nSTATUS=1 listeners\n");
+  const auto hear = [&](const char* command, const std::string& then) {
+    (void)host.command({command});
+    CHECK(manager.next().rfind("RELOADING=1\nMONOTONIC_USEC=", 0) == 0);
+    std::string said = manager.next();
+    if (said.rfind("MAINPID=", 0) == 0) said = manager.next();
+    CAPTURE(said);
+    CHECK(said.rfind("READY=1\n", 0) == 0);
+    CHECK(has(said, then));
+  };
+  hear("upgrade", "generation 2 serves");  // the new binary still knows whom to tell
+  hear("upgrade", "generation 3 serves");
+  host.write_config(one_listener("thread", "probe"));
+  hear("reload", "generation 4 serves");
+  host.expect_error("nonsense");
+  host.expect_error("nothing has been changed");
+  Config bad = one_listener("thread", "probe");
+  host.write_config(bad.top("nonsense: 1"));
+  hear("reload", "");
+  CHECK(Client(host.port()).ask("manager") == "none");
 }
 
 TEST_CASE("a service manager that watches the host hears again and again that it lives") {
