@@ -28,7 +28,7 @@ fs::path program_path() {
   const char* const path = std::getenv("PATH");
   std::istringstream folders(path == nullptr ? "" : path);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const fs::path candidate = fs::absolute(fs::path(folder) / word);
+    fs::path candidate = fs::absolute(fs::path(folder) / word);
     if (!word.empty() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   std::error_code error;

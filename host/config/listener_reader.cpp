@@ -14,6 +14,7 @@ namespace berth {
 namespace {
 
 constexpr std::uint32_t kMostWorkers = 1024;
+constexpr std::uint32_t kMostThreads = 10'000;
 constexpr std::uint32_t kLongestBacklog = 65'535;
 
 const KnownKeys& keys_of_listener() {
@@ -64,6 +65,9 @@ const std::vector<std::string>& listener_keys() {
                                                 "handler",
                                                 "options",
                                                 "workers",
+                                                "threads",
+                                                "spare",
+                                                "connections_per_process",
                                                 "backlog",
                                                 "max_connections",
                                                 "max_connections_per_source",
@@ -111,6 +115,7 @@ void ListenerReader::read(const YamlNode& entry) {
   read_shared_keys(keys, draft);
   inherit_options(keys.attempted("options"), draft.settings);
   complain_of_missing(entry, keys, draft.settings);
+  complain_of_foreign(keys, draft.settings);
   if (!draft.doubtful) check_together(entry, draft.settings);
   listeners_.push_back(std::move(draft.settings));
 }
@@ -156,6 +161,9 @@ void ListenerReader::read_numbers(const MapReader& keys, Draft& draft) {
     }
   };
   read("workers", kMostWorkers, settings.workers, &settings.where.workers);
+  read("threads", kMostThreads, settings.threads, nullptr);
+  read("spare", kMostConnections, settings.spare, nullptr);
+  read("connections_per_process", kMostConnections, settings.connections_per_process, nullptr);
   read("backlog", kLongestBacklog, settings.backlog, nullptr);
   read("max_connections", kMostConnections, settings.max_connections,
        &settings.where.max_connections);
@@ -293,6 +301,23 @@ void ListenerReader::complain_of_missing(const YamlNode& entry, const MapReader&
     if (!keys.attempted(key) && !assumed_.contains(key)) {
       problems_.add(entry.where, listener + " has no '" + key + ":', and 'defaults:' gives none");
     }
+  }
+}
+
+// Keys that mean something under other models only. Under `defaults` they may stand for those
+// listeners to which they mean something.
+void ListenerReader::complain_of_foreign(const MapReader& keys, const ListenerSettings& settings) {
+  const ModelRow* own = find_model(settings.model);
+  if (own == nullptr) return;
+  std::map<std::string_view, std::vector<std::string>> models_of;
+  for (const ModelRow* row : model_table()) {
+    for (const std::string_view key : row->keys) models_of[key].emplace_back(row->name);
+  }
+  for (const auto& [key, models] : models_of) {
+    const YamlNode* node = keys.find(key);
+    if (node == nullptr || std::count(models.begin(), models.end(), settings.model) > 0) continue;
+    problems_.add(node->where, "'" + std::string(key) + "' means nothing under model '" +
+                                   settings.model + "': it is for " + one_of(models));
   }
 }
 

@@ -57,6 +57,7 @@ class ListenerReader {
   void inherit_options(bool has_own, ListenerSettings& settings) const;
   void complain_of_missing(const YamlNode& entry, const MapReader& keys,
                            const ListenerSettings& settings);
+  void complain_of_foreign(const MapReader& keys, const ListenerSettings& settings);
   void check_together(const YamlNode& entry, const ListenerSettings& settings);
 
   Diagnostics& problems_;

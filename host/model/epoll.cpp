@@ -14,6 +14,8 @@ const ModelRow kEpollModel = {
     .blocking_sockets = false,
     .process_per_session = false,
     .descriptors_per_connection = 1,
+    .keys = {},
+    .most_sessions = any_number,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
       return std::make_unique<LoopModel>(std::move(context));

@@ -1,33 +1,18 @@
-// `fork`: a process for each connection, reaped with waitpid(2) as soon as it has ended.
+#include "model/fork.hpp"
+
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
 
-#include "model/process_model.hpp"
 #include "model/rows.hpp"
 
 namespace berth {
 
 namespace {
-
-class ForkModel final : public ProcessModel {
- public:
-  explicit ForkModel(ModelContext context);
-
- private:
-  [[nodiscard]] bool watch_process(SlotIndex, pid_t) override { return true; }
-  // A process that was not waited for keeps its number, so this one is surely a session's.
-  void send_signal(SlotIndex index, int signal) override { ::kill(pid_of(index), signal); }
-  void reap();
-
-  Fd child_signals_;
-  CallWatcher on_child_;
-};
 
 sigset_t only(int signal) {
   sigset_t set;
@@ -35,6 +20,8 @@ sigset_t only(int signal) {
   ::sigaddset(&set, signal);
   return set;
 }
+
+}  // namespace
 
 ForkModel::ForkModel(ModelContext context)
     : ProcessModel(std::move(context)), on_child_([this] { reap(); }) {
@@ -61,8 +48,6 @@ void ForkModel::reap() {
   }
 }
 
-}  // namespace
-
 const ModelRow kForkModel = {
     .name = "fork",
     .summary = "a process for each connection, reaped by the worker",
@@ -73,6 +58,8 @@ const ModelRow kForkModel = {
     .blocking_sockets = true,
     .process_per_session = true,
     .descriptors_per_connection = 0,
+    .keys = {},
+    .most_sessions = any_number,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
       return std::make_unique<ForkModel>(std::move(context));

@@ -28,6 +28,8 @@ const ModelRow kIoUringModel = {
     .blocking_sockets = true,
     .process_per_session = false,
     .descriptors_per_connection = 1,
+    .keys = {},
+    .most_sessions = any_number,
     .make_loop =
         [] { return std::make_unique<EventLoop>(std::make_unique<IoUringDemultiplexer>()); },
     .make = [](ModelContext context) -> std::unique_ptr<Model> {

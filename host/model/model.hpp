@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -69,12 +70,21 @@ struct ModelRow {
   bool process_per_session;
   // Descriptors that the worker keeps open for each connection.
   unsigned descriptors_per_connection;
+  // The keys of a listener that mean something under this model alone, or only under some.
+  std::span<const std::string_view> keys;
+  // How many sessions a worker can have at once, whatever max_connections says.
+  unsigned (*most_sessions)(const ListenerSettings& settings);
   // The loop that the worker's main thread turns.
   std::unique_ptr<EventLoop> (*make_loop)();
   std::unique_ptr<Model> (*make)(ModelContext context);
   // Why these settings cannot be served under this model, with the remedy; nothing if they can.
   std::optional<std::string> (*objection)(const ListenerSettings& settings);
 };
+
+// For models without a limit of their own.
+[[nodiscard]] inline unsigned any_number(const ListenerSettings&) {
+  return std::numeric_limits<unsigned>::max();
+}
 
 // Every model, in the order in which `berth models` shows them.
 [[nodiscard]] std::span<const ModelRow* const> model_table();

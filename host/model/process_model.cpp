@@ -22,7 +22,7 @@ struct ProcessModel::Slot {
   CrashNote crash;
 };
 
-// One slot for each session that there may be. Pages that no session has used cost nothing.
+// One slot for each process that there may be. Pages that none has used cost nothing.
 class ProcessModel::SharedSlots {
  public:
   explicit SharedSlots(std::size_t count) : size_(count * sizeof(Slot)) {
@@ -36,6 +36,7 @@ class ProcessModel::SharedSlots {
   ~SharedSlots() { ::munmap(slots_, size_); }
 
   Slot& operator[](std::size_t index) { return slots_[index]; }
+  [[nodiscard]] std::size_t count() const { return size_ / sizeof(Slot); }
 
  private:
   std::size_t size_;
@@ -47,9 +48,14 @@ namespace {
 // What a session has between being told to end and being killed.
 constexpr Duration kGrace = std::chrono::seconds(1);
 
+// Slots for each connection that there may be: beside its process there may be one that is ready
+// and two that have been let go and are not gone yet.
+constexpr std::size_t kSlotsEach = 4;
+
 // What the signal handlers of a session's process work on. They only set flags and shut the socket
 // down: a system call that waits for the client then returns, whenever the signal came. They lie
-// with the thread's own data, a page that a fork writes to anyway.
+// with the thread's own data, a page that a fork writes to anyway. A process that waits for its
+// next connection has none.
 thread_local BlockingConnection* the_connection = nullptr;
 thread_local StopState* the_stop = nullptr;
 
@@ -57,7 +63,7 @@ void on_drain(int) { the_stop->drain(); }
 
 void on_cancel(int) {
   the_stop->cancel();
-  the_connection->interrupt();
+  if (the_connection != nullptr) the_connection->interrupt();
 }
 
 // In the worker, where the signals are blocked; its sessions inherit this and unblock them.
@@ -74,7 +80,7 @@ void install_session_handlers() {
 
 ProcessModel::ProcessModel(ModelContext context)
     : context_(std::move(context)),
-      slots_(std::make_unique<SharedSlots>(context_.max_connections)),
+      slots_(std::make_unique<SharedSlots>(kSlotsEach * std::size_t{context_.max_connections})),
       next_end_(context_.loop.timers(), [this] { end_old(); }) {
   install_session_handlers();
   ::sigemptyset(&no_signals_);
@@ -85,8 +91,12 @@ ProcessModel::ProcessModel(ModelContext context)
 
 ProcessModel::~ProcessModel() = default;
 
-ProcessModel::SlotIndex ProcessModel::take_slot() {
+std::optional<ProcessModel::SlotIndex> ProcessModel::take_slot() {
   if (free_.empty()) {
+    if (sessions_.size() == slots_->count()) {
+      errno = EAGAIN;
+      return std::nullopt;
+    }
     // Room for the day when all are free, since then there may be no memory.
     if (free_.capacity() <= sessions_.size()) free_.reserve(2 * sessions_.size() + 1);
     sessions_.emplace_back();
@@ -98,30 +108,72 @@ ProcessModel::SlotIndex ProcessModel::take_slot() {
 }
 
 void ProcessModel::start(AcceptedConnection accepted) {
-  const SlotIndex index = take_slot();
-  Slot& slot = *new (&(*slots_)[index]) Slot;
-  slot.report.id = accepted.id;
-  slot.report.peer = accepted.peer;
-  slot.report.accepted = accepted.accepted;
-  const pid_t pid = ::fork();
-  if (pid == 0) serve_in_child(std::move(accepted), slot);
-  if (pid < 0) {
+  if (give_to_ready(accepted)) return;
+  const auto index = take_slot();
+  if (index) begin_session(*index, accepted);
+  if (!index || !start_process(*index, &accepted)) {
     context_.sessions.log.error("connection {} is closed: cannot start a process: {}", accepted.id,
                                 std::strerror(errno));
-    free_.push_back(index);
+    if (index) {
+      undo_session(*index);
+      free_.push_back(*index);
+    }
     context_.sessions.give_back(accepted.peer);
     return;
   }
   accepted.socket.reset();  // the session's own copy goes on; watching it may need the number
-  const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
-  sessions_[index] = {.pid = pid, .due = end};
-  ++count_;
-  if (end < next_end_.due()) next_end_.arm(end);
-  if (try_to_watch(index, pid)) return;
+  const pid_t pid = pid_of(*index);
+  if (try_to_watch(*index, pid)) return;
   context_.sessions.log.error("connection {} is closed: its process cannot be watched: {}",
                               accepted.id, std::strerror(errno));
   ::kill(pid, SIGKILL);
-  on_process_end(index, SIGKILL);
+  on_process_end(*index, SIGKILL);
+}
+
+bool ProcessModel::start_ready(SlotIndex& index) {
+  const auto free = take_slot();
+  if (!free) return false;
+  index = *free;
+  new (&(*slots_)[index]) Slot;
+  if (!start_process(index, nullptr)) {
+    free_.push_back(index);
+    return false;
+  }
+  const pid_t pid = pid_of(index);
+  if (try_to_watch(index, pid)) return true;
+  ::kill(pid, SIGKILL);
+  return false;
+}
+
+bool ProcessModel::start_process(SlotIndex index, AcceptedConnection* first) {
+  if (!prepare_process(index)) return false;
+  const pid_t pid = ::fork();
+  if (pid == 0) serve_in_child(index, first);
+  if (pid < 0) return false;
+  sessions_[index].pid = pid;
+  return true;
+}
+
+void ProcessModel::begin_session(SlotIndex index, const AcceptedConnection& accepted) {
+  Slot& slot = *new (&(*slots_)[index]) Slot;
+  slot.report.id = accepted.id;
+  slot.report.peer = accepted.peer;
+  slot.report.accepted = accepted.accepted;
+  const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
+  sessions_[index] = {.pid = sessions_[index].pid, .open = true, .due = end};
+  ++count_;
+  if (end < next_end_.due()) next_end_.arm(end);
+}
+
+void ProcessModel::undo_session(SlotIndex index) {
+  sessions_[index] = {.pid = sessions_[index].pid};
+  --count_;
+}
+
+void ProcessModel::end_session(SlotIndex index) {
+  on_session_over(context_.sessions, (*slots_)[index].report);
+  undo_session(index);
+  context_.on_session_end();
 }
 
 bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
@@ -133,44 +185,67 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
   }
 }
 
-void ProcessModel::serve_in_child(AcceptedConnection accepted, Slot& slot) noexcept {
+void ProcessModel::serve_in_child(SlotIndex index, AcceptedConnection* first) noexcept {
   for (const int descriptor : context_.worker_descriptors) ::close(descriptor);
+  Slot& slot = (*slots_)[index];
   redirect_crash_note(slot.crash);
   TimerQueue timers;
   BufferPool buffers(std::move(buffers_));
-  BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers);
-  the_connection = &connection;
   the_stop = &context_.sessions.stop;
-  leave_worker();
+  leave_worker(index);
   limit_resources(context_.sessions.settings.resources);
+  unsigned served = 0;
+  if (first != nullptr) {
+    serve(std::move(*first), slot, timers, buffers);
+    ++served;
+  }
   ::sigprocmask(SIG_SETMASK, &no_signals_, nullptr);
-
-  connection.serve();
-  slot.report = connection.report();
+  for (; auto accepted = next_connection(served); ++served) {
+    serve(std::move(*accepted), slot, timers, buffers);
+  }
   ::_exit(0);
 }
 
+void ProcessModel::serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers,
+                         BufferPool& buffers) {
+  BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers);
+  the_connection = &connection;
+  ::sigprocmask(SIG_SETMASK, &no_signals_, nullptr);
+  if (context_.sessions.stop.cancelled()) connection.interrupt();
+  connection.serve();
+  slot.report = connection.report();
+  if (!keeps_processes()) ::_exit(0);
+  the_connection = nullptr;
+}
+
 void ProcessModel::on_process_end(SlotIndex index, int signal) {
-  const Slot& slot = (*slots_)[index];
-  SessionReport report = slot.report;
-  if (report.end == SessionEnd::running) {
-    const int noted = slot.crash.signal;
-    report.error = signal != 0 ? signal : noted;
-    report.end = noted == CrashNote::kExit                          ? SessionEnd::exited
-                 : sessions_[index].stage == Session::Stage::killed ? SessionEnd::killed
-                 : report.error != 0                                ? SessionEnd::crashed
-                                                                    : SessionEnd::vanished;
+  const bool had_session = sessions_[index].open;
+  if (had_session) {
+    const Slot& slot = (*slots_)[index];
+    SessionReport report = slot.report;
+    if (report.end == SessionEnd::running) {
+      const int noted = slot.crash.signal;
+      report.error = signal != 0 ? signal : noted;
+      report.end = noted == CrashNote::kExit                          ? SessionEnd::exited
+                   : sessions_[index].stage == Session::Stage::killed ? SessionEnd::killed
+                   : report.error != 0                                ? SessionEnd::crashed
+                                                                      : SessionEnd::vanished;
+    }
+    on_session_over(context_.sessions, report);
+    --count_;
   }
-  on_session_over(context_.sessions, report);
   sessions_[index] = {};
   free_.push_back(index);
-  --count_;
-  context_.on_session_end();
+  if (had_session) {
+    context_.on_session_end();
+  } else {
+    on_ready_gone(index, signal);
+  }
 }
 
 void ProcessModel::send_to_all(int signal) {
   for (SlotIndex index = 0; index < sessions_.size(); ++index) {
-    if (sessions_[index].pid != 0) send_signal(index, signal);
+    if (sessions_[index].open) send_signal(index, signal);
   }
 }
 

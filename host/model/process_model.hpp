@@ -1,12 +1,14 @@
-// The sessions of the fork models: each in a process of its own. What a session has to tell at its
-// end lies in a slot of memory shared with the worker, so that a session that crashed can tell it
-// too, and so that its process has little to do but to serve. How the worker learns that a process
-// has ended is all in which the models differ: see fork.cpp and signal_fork.cpp.
+// The models whose sessions have a process each. What a session has to tell at its end lies in a
+// slot of memory shared with the worker, so that a session that crashed can tell it too, and so
+// that its process has little to do but to serve. Each process has one slot for as long as it
+// lives. The models differ in how the worker learns that a process has ended (fork.cpp,
+// signal_fork.cpp), and in whether it serves one connection or many (prefork.cpp).
 #pragma once
 
 #include <signal.h>
 #include <sys/types.h>
 
+#include <optional>
 #include <vector>
 
 #include "model/model.hpp"
@@ -29,18 +31,42 @@ class ProcessModel : public Model {
  protected:
   using SlotIndex = std::size_t;
 
-  // In the worker, after a session's process was started. False if its end could not be noticed:
-  // it is then killed and its connection given up.
+  // In the worker, before and after a process is started. False with errno set where that cannot be
+  // done; a process whose end could not be noticed is killed, and its connection given up.
+  [[nodiscard]] virtual bool prepare_process(SlotIndex) { return true; }
   [[nodiscard]] virtual bool watch_process(SlotIndex index, pid_t pid) = 0;
-  // In the session's process, before the handler runs: undoes what is the worker's alone.
-  virtual void leave_worker() {}
+  // In the process, before the handler runs: undoes what is the worker's alone.
+  virtual void leave_worker(SlotIndex) {}
+  // In the process, which has served so many: waits for its next connection. Nothing: it ends.
+  [[nodiscard]] virtual std::optional<AcceptedConnection> next_connection(unsigned /*served*/) {
+    return {};
+  }
+  // Whether there are processes that serve several.
+  [[nodiscard]] virtual bool keeps_processes() const { return false; }
+  // In the worker: gives a connection to a process that waits for one. False if there is none.
+  [[nodiscard]] virtual bool give_to_ready(AcceptedConnection&) { return false; }
+  // A process that had no connection has ended, and its slot is free.
+  virtual void on_ready_gone(SlotIndex, int /*signal*/) {}
   // Sends to a process that is known not to have been reaped.
   virtual void send_signal(SlotIndex index, int signal) = 0;
 
+  // Starts a process without a connection. False with errno set where that cannot be done.
+  [[nodiscard]] bool start_ready(SlotIndex& index);
+  // A session begins in the process of this slot; before the process learns of its connection.
+  void begin_session(SlotIndex index, const AcceptedConnection& accepted);
+  // It came to nothing, and has not been counted as one.
+  void undo_session(SlotIndex index);
+  // It is over, as its slot tells it.
+  void end_session(SlotIndex index);
+  // A session that was told to end is not to be followed by another in that process.
+  [[nodiscard]] bool was_told_to_end(SlotIndex index) const {
+    return sessions_[index].stage != Session::Stage::running;
+  }
   // The process of this slot is gone; `signal` is what killed it, 0 if nothing did or if it is not
   // known.
   void on_process_end(SlotIndex index, int signal);
   [[nodiscard]] pid_t pid_of(SlotIndex index) const { return sessions_[index].pid; }
+  [[nodiscard]] bool has_session(SlotIndex index) const { return sessions_[index].open; }
   // One past the highest slot that was ever in use.
   [[nodiscard]] SlotIndex slots_used() const { return sessions_.size(); }
 
@@ -49,21 +75,24 @@ class ProcessModel : public Model {
  private:
   struct Slot;
   class SharedSlots;
-  // What the worker keeps of a session. Under session_timeout one is first told to end; if it has
-  // not a moment later, its process is killed.
+  // What the worker keeps of a process and its session. Under session_timeout one is first told to
+  // end; if it has not a moment later, its process is killed.
   struct Session {
-    pid_t pid = 0;  // 0: the slot is free
+    pid_t pid = 0;      // 0: the slot is free
+    bool open = false;  // it has a connection
     enum class Stage : std::uint8_t { running, told, killed } stage = Stage::running;
     TimePoint due = kNever;  // when the next stage comes
   };
 
-  SlotIndex take_slot();
+  [[nodiscard]] std::optional<SlotIndex> take_slot();
+  [[nodiscard]] bool start_process(SlotIndex index, AcceptedConnection* first);
   void send_to_all(int signal);
   void end_old();
   void advance(SlotIndex index, TimePoint now);
   [[nodiscard]] bool try_to_watch(SlotIndex index, pid_t pid);
   // What is thrown there ends the session's process: the callers on its stack are the worker's.
-  [[noreturn]] void serve_in_child(AcceptedConnection accepted, Slot& slot) noexcept;
+  [[noreturn]] void serve_in_child(SlotIndex index, AcceptedConnection* first) noexcept;
+  void serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers, BufferPool& buffers);
 
   std::unique_ptr<SharedSlots> slots_;
   std::vector<Session> sessions_;  // by slot

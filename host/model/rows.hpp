@@ -8,7 +8,10 @@ namespace berth {
 
 extern const ModelRow kForkModel;
 extern const ModelRow kSignalForkModel;
+extern const ModelRow kPreforkModel;
 extern const ModelRow kThreadModel;
+extern const ModelRow kThreadPoolModel;
+extern const ModelRow kSyncModel;
 extern const ModelRow kSelectModel;
 extern const ModelRow kEpollModel;
 extern const ModelRow kIoUringModel;

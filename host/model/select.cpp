@@ -36,6 +36,8 @@ const ModelRow kSelectModel = {
     .blocking_sockets = false,
     .process_per_session = false,
     .descriptors_per_connection = 1,
+    .keys = {},
+    .most_sessions = any_number,
     .make_loop =
         [] { return std::make_unique<EventLoop>(std::make_unique<SelectDemultiplexer>()); },
     .make = [](ModelContext context) -> std::unique_ptr<Model> {

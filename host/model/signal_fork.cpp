@@ -37,7 +37,7 @@ class SignalForkModel final : public ProcessModel {
 
   [[nodiscard]] bool watch_process(SlotIndex index, pid_t pid) override;
   void on_end(Process& process);
-  void leave_worker() override;
+  void leave_worker(SlotIndex) override;
   void send_signal(SlotIndex index, int signal) override {
     (void)::pidfd_send_signal(processes_[index]->pidfd.get(), signal, nullptr, 0);
   }
@@ -58,7 +58,7 @@ bool SignalForkModel::watch_process(SlotIndex index, pid_t pid) {
   return process->watch.start(context_.loop.demultiplexer(), process->pidfd.get(), *process);
 }
 
-void SignalForkModel::leave_worker() {
+void SignalForkModel::leave_worker(SlotIndex) {
   ::signal(SIGCHLD, SIG_DFL);  // so that the handler's own wait(2), system(3) and popen(3) work
   // Where its descriptors are limited, those that stand for the other sessions are not its own.
   if (context_.sessions.settings.resources.descriptors == 0) return;
@@ -85,6 +85,8 @@ const ModelRow kSignalForkModel = {
     .blocking_sockets = true,
     .process_per_session = true,
     .descriptors_per_connection = 1,
+    .keys = {},
+    .most_sessions = any_number,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
       return std::make_unique<SignalForkModel>(std::move(context));

@@ -7,8 +7,9 @@
 namespace berth {
 
 std::span<const ModelRow* const> model_table() {
-  static constexpr std::array kTable = {&kForkModel,   &kSignalForkModel, &kThreadModel,
-                                        &kSelectModel, &kEpollModel,      &kIoUringModel};
+  static constexpr std::array kTable = {&kForkModel,   &kSignalForkModel, &kPreforkModel,
+                                        &kThreadModel, &kThreadPoolModel, &kSelectModel,
+                                        &kEpollModel,  &kIoUringModel,    &kSyncModel};
   return kTable;
 }
 

@@ -1,5 +1,6 @@
-// `thread`: a thread for each connection. A thread that is through with one waits a while for the
-// next, since making a thread costs more than waking one.
+// The models whose sessions are threads of the worker. A thread that is through with one connection
+// waits for the next, since making a thread costs more than waking one: under `thread`, where there
+// may be any number, for a while; under `thread-pool` and `sync`, which is a pool of one, for ever.
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -24,13 +25,15 @@ namespace berth {
 
 namespace {
 
-constexpr auto kIdleThreadWaits = std::chrono::seconds(10);
+constexpr std::chrono::seconds kForAWhile{10};
+constexpr auto kForEver = std::chrono::hours(24 * 365);
 // When to look again for sessions that were on their way to a thread.
 constexpr Duration kSoon = std::chrono::milliseconds(10);
 
 class ThreadModel final : public Model {
  public:
-  explicit ThreadModel(ModelContext context);
+  // `patience`: how long a thread waits for its next connection before it ends.
+  ThreadModel(ModelContext context, std::chrono::seconds patience);
   ~ThreadModel() override;
   void start(AcceptedConnection accepted) override;
   [[nodiscard]] std::size_t sessions() const override { return sessions_; }
@@ -47,6 +50,7 @@ class ThreadModel final : public Model {
   [[nodiscard]] TimePoint interrupt_old(TimePoint now);
 
   ModelContext context_;
+  const std::chrono::seconds patience_;
   Fd ended_;  // an eventfd: the main thread has to look at sessions()
   CallWatcher on_ended_;
   CallTimer end_of_oldest_;  // for session_timeout
@@ -81,8 +85,9 @@ class ThreadModel::Registration {
   std::list<BlockingConnection*>::iterator place_;
 };
 
-ThreadModel::ThreadModel(ModelContext context)
+ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
     : context_(std::move(context)),
+      patience_(patience),
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       on_ended_([this] {
         eventfd_t count;
@@ -144,7 +149,7 @@ void ThreadModel::run_thread() {
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_;
-    work_.wait_for(lock, kIdleThreadWaits, [this] { return !waiting_.empty() || closing_; });
+    work_.wait_for(lock, patience_, [this] { return !waiting_.empty() || closing_; });
     --idle_;
     if (waiting_.empty()) break;
     AcceptedConnection accepted = std::move(waiting_.front());
@@ -229,10 +234,56 @@ const ModelRow kThreadModel = {
     .blocking_sockets = true,
     .process_per_session = false,
     .descriptors_per_connection = 1,
+    .keys = {},
+    .most_sessions = any_number,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
-      return std::make_unique<ThreadModel>(std::move(context));
+      return std::make_unique<ThreadModel>(std::move(context), kForAWhile);
     },
+    .objection = [](const ListenerSettings&) { return std::optional<std::string>(); },
+};
+
+namespace {
+
+std::unique_ptr<Model> make_pool(ModelContext context) {
+  return std::make_unique<ThreadModel>(std::move(context), kForEver);
+}
+
+constexpr std::string_view kPoolKeys[] = {"threads"};
+
+}  // namespace
+
+const ModelRow kThreadPoolModel = {
+    .name = "thread-pool",
+    .summary = "so many threads (`threads`), each with one connection at a time",
+    .isolates = "nothing: a crash ends all connections of the worker",
+    .shares = "memory and the handler's state, which needs locks or atomics",
+    .costs = "a thread of the kernel's each, at most; further clients wait in the backlog",
+    .choose = "short requests whose work is to be bounded, as by a database's connections",
+    .blocking_sockets = true,
+    .process_per_session = false,
+    .descriptors_per_connection = 1,
+    .keys = kPoolKeys,
+    .most_sessions = [](const ListenerSettings& settings) { return settings.threads; },
+    .make_loop = make_epoll_loop,
+    .make = make_pool,
+    .objection = [](const ListenerSettings&) { return std::optional<std::string>(); },
+};
+
+const ModelRow kSyncModel = {
+    .name = "sync",
+    .summary = "one connection after another",
+    .isolates = "nothing: a crash ends the worker, which serves one connection",
+    .shares = "memory and the handler's state, which nobody else uses meanwhile",
+    .costs = "next to nothing; each client waits until the one before it has been served",
+    .choose = "work that must not overlap, a device say; to begin with, and to compare with",
+    .blocking_sockets = true,
+    .process_per_session = false,
+    .descriptors_per_connection = 1,
+    .keys = {},
+    .most_sessions = [](const ListenerSettings&) { return 1u; },
+    .make_loop = make_epoll_loop,
+    .make = make_pool,
     .objection = [](const ListenerSettings&) { return std::optional<std::string>(); },
 };
 

@@ -52,6 +52,9 @@ struct ListenerSettings {
   int backlog = 4096;
   std::uint32_t max_connections = 1000;  // of the listener; its workers share it out
   unsigned workers = 1;
+  std::uint32_t threads = 32;                 // of each worker under thread-pool
+  std::uint32_t spare = 8;                    // processes of each worker ready under prefork
+  std::uint32_t connections_per_process = 0;  // under prefork; 0: no limit
   SourceLimit max_connections_per_source;  // of the listener, whichever of its workers serve them
   RateLimit rate;                          // of the listener; its workers share it out
   std::vector<Network> allow;              // none: everybody

@@ -79,7 +79,8 @@ Result<Handler> make_handler(const WorkerStart& start) {
 Result<void> serve(WorkerStart& start) {
   const ModelRow& model = *find_model(start.settings.model);
   const unsigned room =
-      share_of(start.settings.max_connections, start.settings.workers, start.index);
+      std::min(share_of(start.settings.max_connections, start.settings.workers, start.index),
+               model.most_sessions(start.settings));
   // What the handler does when it is created counts as well.
   if (!model.process_per_session) limit_resources(start.settings.resources);
   raise_descriptor_limit(model, room, start.log);

@@ -28,6 +28,8 @@ class Config {
       listeners_ += "    " + key + "\n";
       has_address = has_address || key.rfind("listen:", 0) == 0;
     }
+    // More than any test has clients: threads are made when they are needed.
+    if (model == "thread-pool") listeners_ += "    threads: 2000\n";
     if (!has_address) listeners_ += "    listen: tcp://127.0.0.1:0\n";
     return *this;
   }

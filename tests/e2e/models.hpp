@@ -24,8 +24,20 @@ struct SignalFork {
   static constexpr bool in_loop = false;
   static constexpr std::size_t descriptors_per_session = 1;
 };
+struct Prefork {
+  static constexpr const char* name = "prefork";
+  static constexpr bool own_process = true;
+  static constexpr bool in_loop = false;
+  static constexpr std::size_t descriptors_per_session = 1;
+};
 struct Thread {
   static constexpr const char* name = "thread";
+  static constexpr bool own_process = false;
+  static constexpr bool in_loop = false;
+  static constexpr std::size_t descriptors_per_session = 1;
+};
+struct ThreadPool {
+  static constexpr const char* name = "thread-pool";
   static constexpr bool own_process = false;
   static constexpr bool in_loop = false;
   static constexpr std::size_t descriptors_per_session = 1;
@@ -55,7 +67,8 @@ bool can_have_io_uring();
 
 // Of the models that can be had here.
 inline const std::vector<std::string> kModelNames = [] {
-  std::vector<std::string> names = {"fork", "signal-fork", "thread", "select", "epoll"};
+  std::vector<std::string> names = {"fork",        "signal-fork", "prefork", "thread",
+                                    "thread-pool", "select",      "epoll"};
   if (can_have_io_uring()) names.push_back("io_uring");
   return names;
 }();
@@ -64,10 +77,16 @@ inline const std::vector<std::string> kModelNames = [] {
 
 TYPE_TO_STRING_AS("fork", e2e::Fork);
 TYPE_TO_STRING_AS("signal-fork", e2e::SignalFork);
+TYPE_TO_STRING_AS("prefork", e2e::Prefork);
 TYPE_TO_STRING_AS("thread", e2e::Thread);
+TYPE_TO_STRING_AS("thread-pool", e2e::ThreadPool);
 TYPE_TO_STRING_AS("select", e2e::Select);
 TYPE_TO_STRING_AS("epoll", e2e::Epoll);
 TYPE_TO_STRING_AS("io_uring", e2e::IoUring);
 
 // TEST_CASE_TEMPLATE("a sentence that can be false", Model, EACH_MODEL)
-#define EACH_MODEL e2e::Fork, e2e::SignalFork, e2e::Thread, e2e::Select, e2e::Epoll, e2e::IoUring
+//
+// Each that serves several at a time: `sync` has tests of its own, in sync_test.cpp.
+#define EACH_MODEL                                                                                 \
+  e2e::Fork, e2e::SignalFork, e2e::Prefork, e2e::Thread, e2e::ThreadPool, e2e::Select, e2e::Epoll, \
+      e2e::IoUring

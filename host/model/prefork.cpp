@@ -1,0 +1,282 @@
+// `prefork`: processes that wait for connections, so that no client waits for a fork. One that is
+// through with a connection takes the next, until it has served `connections_per_process`.
+//
+// The worker hands a connection over on a socket pair that it has with each process, and a byte
+// comes back when its session is over. The end of file is the end of the other side, for both.
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "base/signal_name.hpp"
+#include "model/fork.hpp"
+#include "model/rows.hpp"
+
+namespace berth {
+
+namespace {
+
+// How often to look for processes that are not needed any more, and how long to wait where none
+// can be made or where they end by themselves.
+constexpr Duration kLookInterval = std::chrono::seconds(10);
+constexpr Duration kPause = std::chrono::milliseconds(100);
+
+// What a process is told of a connection, beside its descriptor.
+struct Handover {
+  SocketAddress peer;
+  std::uint64_t id = 0;
+  TimePoint accepted;
+};
+
+// A message of these bytes with one descriptor.
+class Message {
+ public:
+  Message() {
+    header_.msg_iov = &bytes_;
+    header_.msg_iovlen = 1;
+    header_.msg_control = control_.data();
+    header_.msg_controllen = control_.size();
+  }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  [[nodiscard]] bool send(int channel, const AcceptedConnection& connection) {
+    content_ = {connection.peer, connection.id, connection.accepted};
+    cmsghdr* const head = CMSG_FIRSTHDR(&header_);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    const int socket = connection.socket.get();
+    std::memcpy(CMSG_DATA(head), &socket, sizeof socket);
+    return ::sendmsg(channel, &header_, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof content_;
+  }
+
+  // Waits for one. Nothing where the other side is gone.
+  [[nodiscard]] std::optional<AcceptedConnection> receive(int channel) {
+    ssize_t size = 0;
+    do {
+      size = ::recvmsg(channel, &header_, MSG_CMSG_CLOEXEC);
+    } while (size < 0 && errno == EINTR);
+    const cmsghdr* const head = CMSG_FIRSTHDR(&header_);
+    if (size != sizeof content_ || head == nullptr) return std::nullopt;
+    int socket = -1;
+    std::memcpy(&socket, CMSG_DATA(head), sizeof socket);
+    return AcceptedConnection{Fd(socket), content_.peer, content_.id, content_.accepted};
+  }
+
+ private:
+  Handover content_;
+  iovec bytes_ = {&content_, sizeof content_};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control_{};
+  msghdr header_{};
+};
+
+class PreforkModel final : public ForkModel {
+ public:
+  explicit PreforkModel(ModelContext context);
+  ~PreforkModel() override;
+  void begin_drain() override;
+
+ private:
+  // The worker's side of a process.
+  struct Process final : Watcher {
+    Process(PreforkModel& owner, SlotIndex slot) : model(owner), index(slot) {}
+    void on_ready() override { model.on_message(*this); }
+
+    PreforkModel& model;
+    SlotIndex index;
+    Fd channel;
+    Fd other_end;  // until the process has it
+    Watch watch;
+  };
+
+  [[nodiscard]] bool keeps_processes() const override { return true; }
+  [[nodiscard]] bool prepare_process(SlotIndex index) override;
+  [[nodiscard]] bool watch_process(SlotIndex index, pid_t pid) override;
+  void leave_worker(SlotIndex index) override;
+  [[nodiscard]] std::optional<AcceptedConnection> next_connection(unsigned served) override;
+  [[nodiscard]] bool give_to_ready(AcceptedConnection& accepted) override;
+  void on_ready_gone(SlotIndex index, int signal) override;
+
+  void on_message(Process& process);
+  void let_go(Process& process);
+  void let_all_go();
+  void refill();
+  void let_idle_go();
+
+  std::vector<std::unique_ptr<Process>> processes_;  // by slot
+  std::vector<SlotIndex> ready_;                     // the last to become so is the first to serve
+  std::size_t fewest_ready_ = 0;                     // since it was last looked
+  CallTimer refill_;
+  CallTimer look_;
+  Fd in_process_;  // in a process: its end of the channel
+};
+
+PreforkModel::PreforkModel(ModelContext context)
+    : ForkModel(std::move(context)),
+      refill_(context_.loop.timers(), [this] { refill(); }),
+      look_(context_.loop.timers(), [this] { let_idle_go(); }) {
+  refill_.arm(context_.loop.now());
+  look_.arm(after(context_.loop.now(), kLookInterval));
+}
+
+// Only processes without a connection are left by now: a worker with sessions ends with _exit().
+PreforkModel::~PreforkModel() {
+  let_all_go();
+  while (::waitpid(-1, nullptr, 0) > 0) {
+  }
+}
+
+bool PreforkModel::prepare_process(SlotIndex index) {
+  try {
+    if (index >= processes_.size()) processes_.resize(index + 1);
+    if (!processes_[index]) processes_[index] = std::make_unique<Process>(*this, index);
+    ready_.reserve(processes_.size());
+  } catch (const std::bad_alloc&) {
+    errno = ENOMEM;
+    return false;
+  }
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return false;
+  processes_[index]->channel = Fd(ends[0]);
+  processes_[index]->other_end = Fd(ends[1]);
+  return true;
+}
+
+bool PreforkModel::watch_process(SlotIndex index, pid_t) {
+  Process& process = *processes_[index];
+  process.other_end.reset();
+  return process.watch.start(context_.loop.demultiplexer(), process.channel.get(), process);
+}
+
+// A process that had the worker's end of another's channel would keep that one waiting for ever.
+void PreforkModel::leave_worker(SlotIndex index) {
+  in_process_ = std::move(processes_[index]->other_end);
+  for (const auto& process : processes_) {
+    if (process) process->channel.reset();
+  }
+}
+
+std::optional<AcceptedConnection> PreforkModel::next_connection(unsigned served) {
+  if (served > 0) {  // which is told; but by the end of the process if this was the last
+    if (served == context_.sessions.settings.connections_per_process) return std::nullopt;
+    if (::send(in_process_.get(), "", 1, MSG_NOSIGNAL) != 1) return std::nullopt;
+  }
+  return Message().receive(in_process_.get());
+}
+
+bool PreforkModel::give_to_ready(AcceptedConnection& accepted) {
+  while (!ready_.empty()) {
+    const SlotIndex index = ready_.back();
+    ready_.pop_back();
+    begin_session(index, accepted);
+    if (Message().send(processes_[index]->channel.get(), accepted)) {
+      accepted.socket.reset();
+      fewest_ready_ = std::min(fewest_ready_, ready_.size());
+      if (ready_.size() < context_.sessions.settings.spare) refill_.arm(context_.loop.now());
+      return true;
+    }
+    undo_session(index);  // it has just ended; its end is still to be noticed
+  }
+  fewest_ready_ = 0;
+  refill_.arm(context_.loop.now());
+  return false;
+}
+
+void PreforkModel::on_message(Process& process) {
+  char byte = 0;
+  if (::recv(process.channel.get(), &byte, 1, MSG_DONTWAIT) <= 0) {
+    if (errno == EAGAIN) return;
+    return let_go(process);  // it is about to end
+  }
+  const bool again = !was_told_to_end(process.index) && !context_.sessions.stop.draining();
+  end_session(process.index);
+  if (again) {
+    ready_.push_back(process.index);
+  } else {
+    let_go(process);
+  }
+}
+
+// It ends when it finds its channel closed.
+void PreforkModel::let_go(Process& process) {
+  std::erase(ready_, process.index);
+  process.watch.stop();
+  process.channel.reset();
+}
+
+void PreforkModel::let_all_go() {
+  while (!ready_.empty()) let_go(*processes_[ready_.back()]);
+}
+
+void PreforkModel::begin_drain() {
+  ProcessModel::begin_drain();
+  let_all_go();
+  refill_.disarm();
+  look_.disarm();
+}
+
+void PreforkModel::on_ready_gone(SlotIndex index, int signal) {
+  const bool was_ready = std::count(ready_.begin(), ready_.end(), index) > 0;
+  let_go(*processes_[index]);
+  if (!was_ready) return;
+  context_.sessions.log.warn("a process that waited for a connection has {}",
+                             signal != 0 ? "been killed by " + signal_name(signal) : "ended");
+  if (!context_.sessions.stop.draining()) refill_.arm(after(context_.loop.now(), kPause));
+}
+
+void PreforkModel::refill() {
+  if (context_.sessions.stop.draining()) return;
+  while (ready_.size() < context_.sessions.settings.spare &&
+         sessions() + ready_.size() < context_.max_connections) {
+    SlotIndex index = 0;
+    if (!start_ready(index)) return refill_.arm(after(context_.loop.now(), kPause));
+    ready_.push_back(index);
+  }
+}
+
+// Those that nobody has needed since it was last looked, beyond the spare ones.
+void PreforkModel::let_idle_go() {
+  look_.arm(after(context_.loop.now(), kLookInterval));
+  const std::size_t spare = context_.sessions.settings.spare;
+  for (std::size_t i = spare; i < fewest_ready_; ++i) let_go(*processes_[ready_.front()]);
+  fewest_ready_ = ready_.size();
+}
+
+constexpr std::string_view kKeys[] = {"spare", "connections_per_process"};
+
+std::optional<std::string> objection_to(const ListenerSettings& settings) {
+  if (settings.resources.cpu_time.count() == 0 || settings.connections_per_process == 1) return {};
+  return "'resources: cpu_time' would count for all connections of a process together; say "
+         "'connections_per_process: 1' too, or use model fork";
+}
+
+}  // namespace
+
+const ModelRow kPreforkModel = {
+    .name = "prefork",
+    .summary = "processes that wait for connections (`spare` of them), each with one at a time",
+    .isolates =
+        "every connection: a crash ends the one it happened in; what leaks stays until its\n"
+        "            process ends, after `connections_per_process`",
+    .shares = "nothing between processes; a process takes its state along to its next connection",
+    .costs = "as fork, but for the fork; and the memory of the processes that wait",
+    .choose = "as fork, where connections are short and many",
+    .blocking_sockets = true,
+    .process_per_session = true,
+    .descriptors_per_connection = 1,
+    .keys = kKeys,
+    .most_sessions = any_number,
+    .make_loop = make_epoll_loop,
+    .make = [](ModelContext context) -> std::unique_ptr<Model> {
+      return std::make_unique<PreforkModel>(std::move(context));
+    },
+    .objection = objection_to,
+};
+
+}  // namespace berth
