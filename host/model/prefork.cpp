@@ -101,8 +101,11 @@ class PreforkModel final : public ForkModel {
   void leave_worker(SlotIndex index) override;
   [[nodiscard]] std::optional<AcceptedConnection> next_connection(unsigned served) override;
   [[nodiscard]] bool give_to_ready(AcceptedConnection& accepted) override;
-  void on_ready_gone(SlotIndex index, int signal) override;
+  void on_process_gone(SlotIndex index, int signal) override;
 
+  [[nodiscard]] bool has_channel(SlotIndex index) const {
+    return index < processes_.size() && processes_[index] && processes_[index]->channel;
+  }
   void on_message(Process& process);
   void let_go(Process& process);
   void let_all_go();
@@ -132,6 +135,7 @@ PreforkModel::~PreforkModel() {
   }
 }
 
+// Where no descriptor is left for a channel a process serves its first connection, and ends.
 bool PreforkModel::prepare_process(SlotIndex index) {
   try {
     if (index >= processes_.size()) processes_.resize(index + 1);
@@ -149,6 +153,7 @@ bool PreforkModel::prepare_process(SlotIndex index) {
 }
 
 bool PreforkModel::watch_process(SlotIndex index, pid_t) {
+  if (!has_channel(index)) return true;
   Process& process = *processes_[index];
   process.other_end.reset();
   return process.watch.start(context_.loop.demultiplexer(), process.channel.get(), process);
@@ -156,7 +161,7 @@ bool PreforkModel::watch_process(SlotIndex index, pid_t) {
 
 // A process that had the worker's end of another's channel would keep that one waiting for ever.
 void PreforkModel::leave_worker(SlotIndex index) {
-  in_process_ = std::move(processes_[index]->other_end);
+  if (has_channel(index)) in_process_ = std::move(processes_[index]->other_end);
   for (const auto& process : processes_) {
     if (process) process->channel.reset();
   }
@@ -164,7 +169,8 @@ void PreforkModel::leave_worker(SlotIndex index) {
 
 std::optional<AcceptedConnection> PreforkModel::next_connection(unsigned served) {
   if (served > 0) {  // which is told; but by the end of the process if this was the last
-    if (served == context_.sessions.settings.connections_per_process) return std::nullopt;
+    const bool last = served == context_.sessions.settings.connections_per_process;
+    if (last || !in_process_) return std::nullopt;
     if (::send(in_process_.get(), "", 1, MSG_NOSIGNAL) != 1) return std::nullopt;
   }
   return Message().receive(in_process_.get());
@@ -190,10 +196,10 @@ bool PreforkModel::give_to_ready(AcceptedConnection& accepted) {
 
 void PreforkModel::on_message(Process& process) {
   char byte = 0;
-  if (::recv(process.channel.get(), &byte, 1, MSG_DONTWAIT) <= 0) {
-    if (errno == EAGAIN) return;
-    return let_go(process);  // it is about to end
-  }
+  const ssize_t count = ::recv(process.channel.get(), &byte, 1, MSG_DONTWAIT);
+  if (count < 0 && errno == EAGAIN) return;
+  // It has ended, which its parent will hear of; or it has closed its side, which is its end too.
+  if (count <= 0) return let_go(process);
   const bool again = !was_told_to_end(process.index) && !context_.sessions.stop.draining();
   end_session(process.index);
   if (again) {
@@ -221,9 +227,9 @@ void PreforkModel::begin_drain() {
   look_.disarm();
 }
 
-void PreforkModel::on_ready_gone(SlotIndex index, int signal) {
+void PreforkModel::on_process_gone(SlotIndex index, int signal) {
   const bool was_ready = std::count(ready_.begin(), ready_.end(), index) > 0;
-  let_go(*processes_[index]);
+  if (has_channel(index)) let_go(*processes_[index]);
   if (!was_ready) return;
   context_.sessions.log.warn("a process that waited for a connection has {}",
                              signal != 0 ? "been killed by " + signal_name(signal) : "ended");

@@ -146,7 +146,7 @@ bool ProcessModel::start_ready(SlotIndex& index) {
 }
 
 bool ProcessModel::start_process(SlotIndex index, AcceptedConnection* first) {
-  if (!prepare_process(index)) return false;
+  if (!prepare_process(index) && first == nullptr) return false;
   const pid_t pid = ::fork();
   if (pid == 0) serve_in_child(index, first);
   if (pid < 0) return false;
@@ -219,6 +219,7 @@ void ProcessModel::serve(AcceptedConnection accepted, Slot& slot, TimerQueue& ti
 }
 
 void ProcessModel::on_process_end(SlotIndex index, int signal) {
+  on_process_gone(index, signal);
   const bool had_session = sessions_[index].open;
   if (had_session) {
     const Slot& slot = (*slots_)[index];
@@ -236,11 +237,7 @@ void ProcessModel::on_process_end(SlotIndex index, int signal) {
   }
   sessions_[index] = {};
   free_.push_back(index);
-  if (had_session) {
-    context_.on_session_end();
-  } else {
-    on_ready_gone(index, signal);
-  }
+  if (had_session) context_.on_session_end();
 }
 
 void ProcessModel::send_to_all(int signal) {

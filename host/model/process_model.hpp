@@ -31,9 +31,11 @@ class ProcessModel : public Model {
  protected:
   using SlotIndex = std::size_t;
 
-  // In the worker, before and after a process is started. False with errno set where that cannot be
-  // done; a process whose end could not be noticed is killed, and its connection given up.
+  // In the worker, before a process is started. False with errno set where it could serve only the
+  // connection that it is started with.
   [[nodiscard]] virtual bool prepare_process(SlotIndex) { return true; }
+  // In the worker, after that. False with errno set where its end could not be noticed: it is then
+  // killed, and its connection given up.
   [[nodiscard]] virtual bool watch_process(SlotIndex index, pid_t pid) = 0;
   // In the process, before the handler runs: undoes what is the worker's alone.
   virtual void leave_worker(SlotIndex) {}
@@ -45,8 +47,8 @@ class ProcessModel : public Model {
   [[nodiscard]] virtual bool keeps_processes() const { return false; }
   // In the worker: gives a connection to a process that waits for one. False if there is none.
   [[nodiscard]] virtual bool give_to_ready(AcceptedConnection&) { return false; }
-  // A process that had no connection has ended, and its slot is free.
-  virtual void on_ready_gone(SlotIndex, int /*signal*/) {}
+  // In the worker: the process of this slot, which is about to be free, has ended.
+  virtual void on_process_gone(SlotIndex, int /*signal*/) {}
   // Sends to a process that is known not to have been reaped.
   virtual void send_signal(SlotIndex index, int signal) = 0;
 

@@ -24,12 +24,14 @@ class Config {
     listeners_ +=
         "  - name: " + name + "\n    model: " + model + "\n    handler: " + handler + "\n";
     bool has_address = false;
+    bool has_threads = false;
     for (const std::string& key : keys) {
       listeners_ += "    " + key + "\n";
       has_address = has_address || key.rfind("listen:", 0) == 0;
+      has_threads = has_threads || key.rfind("threads:", 0) == 0;
     }
     // More than any test has clients: threads are made when they are needed.
-    if (model == "thread-pool") listeners_ += "    threads: 2000\n";
+    if (model == "thread-pool" && !has_threads) listeners_ += "    threads: 2000\n";
     if (!has_address) listeners_ += "    listen: tcp://127.0.0.1:0\n";
     return *this;
   }

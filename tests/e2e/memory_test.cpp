@@ -62,6 +62,7 @@ TEST_CASE_TEMPLATE("a handler that takes more memory than there may be loses tha
   Client beside(host.port());
   REQUIRE(echo(beside, "before") == "before");
   limit_memory(host.worker(), rlim_t{256} << 20U);
+  for (const auto& ready : children_of(host.worker())) limit_memory(ready.pid, rlim_t{256} << 20U);
   for (std::size_t i = 0; i < 3; ++i) {
     Client greedy(host.port());
     REQUIRE(echo(greedy, "before") == "before");

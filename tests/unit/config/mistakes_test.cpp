@@ -37,7 +37,8 @@ const std::string kRest =
     "listeners: [{name: a, listen: 'tcp://h:1', model: fork, handler: echo}]\n";
 
 const std::string kListenerKeys =
-    "name, listen, model, handler, options, workers, backlog, max_connections, "
+    "name, listen, model, handler, options, workers, threads, spare, "
+    "connections_per_process, backlog, max_connections, "
     "max_connections_per_source, rate, allow, deny, idle_timeout, write_timeout, session_timeout, "
     "drain_timeout, heartbeat_timeout, user, group, resources";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
