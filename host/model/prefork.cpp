@@ -198,8 +198,7 @@ void PreforkModel::on_message(Process& process) {
   char byte = 0;
   const ssize_t count = ::recv(process.channel.get(), &byte, 1, MSG_DONTWAIT);
   if (count < 0 && errno == EAGAIN) return;
-  // It has ended, which its parent will hear of; or it has closed its side, which is its end too.
-  if (count <= 0) return let_go(process);
+  if (count <= 0) return process.watch.stop();  // it has ended: on_process_gone() is to come
   const bool again = !was_told_to_end(process.index) && !context_.sessions.stop.draining();
   end_session(process.index);
   if (again) {

@@ -115,7 +115,8 @@ void ThreadModel::start(AcceptedConnection accepted) {
   const std::scoped_lock lock(mutex_);
   waiting_.push_back(std::move(accepted));
   ++sessions_;
-  if (idle_ >= waiting_.size()) return work_.notify_one();
+  // Where there are as many threads as sessions may be, one is just through with another.
+  if (idle_ >= waiting_.size() || threads_ >= context_.max_connections) return work_.notify_one();
   const std::string failure = start_thread();
   if (failure.empty()) return;
   Log& log = context_.sessions.log;

@@ -140,7 +140,8 @@ TEST_CASE_TEMPLATE("at the limit of descriptors a client is served or waits, and
   limit_descriptors(host.worker(), next_descriptor(host.worker()) + 2);
   std::vector<Client> clients;
   for (int i = 0; i < 6; ++i) clients.emplace_back(host.port()).send("id\n");
-  if (Model::descriptors_per_session > 0) {
+  // Under prefork processes are ready, with what they need.
+  if (Model::descriptors_per_session > 0 && std::string(Model::name) != "prefork") {
     host.log().wait_for("cannot accept: Too many open files");
   }
   for (std::size_t i = 0; i < clients.size(); ++i) {

@@ -11,8 +11,7 @@ namespace e2e {
 
 // `own_process`: each session is a process, so that a crash costs one connection only.
 // `in_loop`: all sessions share the worker's one thread, which a handler can hold up.
-// `descriptors_per_session`: what the worker opens for each and keeps; under prefork it has opened
-// them before, for those processes that are ready.
+// `descriptors_per_session`: what the worker keeps open for each.
 struct Fork {
   static constexpr const char* name = "fork";
   static constexpr bool own_process = true;
@@ -29,7 +28,7 @@ struct Prefork {
   static constexpr const char* name = "prefork";
   static constexpr bool own_process = true;
   static constexpr bool in_loop = false;
-  static constexpr std::size_t descriptors_per_session = 0;
+  static constexpr std::size_t descriptors_per_session = 1;
 };
 struct Thread {
   static constexpr const char* name = "thread";
