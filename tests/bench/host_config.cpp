@@ -35,6 +35,8 @@ std::string host_config(const Options& options, const std::vector<std::string>& 
             "    workers: " +
             std::to_string(workers) + "\n    max_connections: " +
             std::to_string(most_connections(*find_model(model), connections, workers)) + "\n";
+    // So many at most: as many as the bare server makes.
+    if (model == "thread-pool") text += "    threads: " + std::to_string(connections) + "\n";
   }
   return text;
 }

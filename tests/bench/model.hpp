@@ -45,7 +45,10 @@ inline constexpr Model kModels[] = {
      true,
      500,
      {0.97, 0.97, 0.97, 1.0, 1.03, 1.5, 0}},
+    // Its processes stay, and are given the next connection.
+    {"prefork", "bare_fork", kUnbounded, false, 500, {0.97, 0.97, 0.97, 3.0, 1.03, 1.5, 0}},
     {"thread", "bare_thread", kUnbounded, false, 500, {0.97, 0.97, 0.97, 1.0, 1.03, 1.0, 0}},
+    {"thread-pool", "bare_thread", kUnbounded, false, 500, {0.97, 0.97, 0.97, 1.0, 1.03, 1.0, 0}},
     // Descriptors from 1024 on have no place in an fd_set, and a few are in use already.
     {"select", "bare_select", 1000, false, 500, {0.95, 0.97, 0.97, 0, 1.03, 0, 0}},
     {"epoll", "bare_epoll", kUnbounded, false, 10'000, {0.99, 0.99, 0.97, 0.95, 1.01, 0, 512}},

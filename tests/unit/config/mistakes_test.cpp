@@ -130,6 +130,16 @@ TEST_CASE("a missing key is told at the listener") {
   });
 }
 
+TEST_CASE("a key that means something under other models only is told so") {
+  check({
+      {kListener + "    threads: 4\n",
+       "6:14: 'threads' means nothing under model 'fork': it is for 'thread-pool'\n"},
+      {kListener + "    spare: 4\n",
+       "6:12: 'spare' means nothing under model 'fork': it is for 'prefork'\n"},
+      {"defaults: {threads: 4, spare: 2, connections_per_process: 7}\n" + kRest, ""},
+  });
+}
+
 TEST_CASE("a misspelt key is not told to be missing as well") {
   check({
       {"listeners:\n  - name: a\n    listen: tcp://h:1\n    model: fork\n    handlr: echo\n",
