@@ -11,4 +11,6 @@ cmake --build build
 
 echo
 echo "One test alone: tests/run.sh -R 'WORDS OF ITS NAME'    their names: ctest --test-dir build -N"
-exec ctest --test-dir build --output-on-failure --no-tests=error --timeout 120 -j "$(nproc)" "$@"
+# Most of them wait most of the time.
+exec ctest --test-dir build --output-on-failure --no-tests=error --timeout 120 \
+  -j $((2 * $(nproc))) "$@"

@@ -199,13 +199,12 @@ void PreforkModel::on_message(Process& process) {
   const ssize_t count = ::recv(process.channel.get(), &byte, 1, MSG_DONTWAIT);
   if (count < 0 && errno == EAGAIN) return;
   if (count <= 0) return process.watch.stop();  // it has ended: on_process_gone() is to come
-  const bool again = !was_told_to_end(process.index) && !context_.sessions.stop.draining();
-  end_session(process.index);
-  if (again) {
-    ready_.push_back(process.index);
-  } else {
+  if (was_told_to_end(process.index) || context_.sessions.stop.draining()) {
     let_go(process);
+  } else {
+    ready_.push_back(process.index);  // first, since whoever waits for room comes at once
   }
+  end_session(process.index);
 }
 
 // It ends when it finds its channel closed.
