@@ -34,6 +34,9 @@ class Model {
   // Tells every session that a drain has begun; reads marked `ends_on_stop` end.
   virtual void begin_drain() = 0;
 
+  // The log goes on in another file: processes that were started before it have the old one.
+  virtual void on_log_reopened() {}
+
   // The drain's deadline: ends what is pending on every connection with ECANCELED.
   virtual void cancel_sessions() = 0;
 

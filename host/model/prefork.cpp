@@ -81,6 +81,8 @@ class PreforkModel final : public ForkModel {
   explicit PreforkModel(ModelContext context);
   ~PreforkModel() override;
   void begin_drain() override;
+  // No further connection comes to the processes that are there.
+  void on_log_reopened() override;
 
  private:
   // The worker's side of a process.
@@ -90,6 +92,7 @@ class PreforkModel final : public ForkModel {
 
     PreforkModel& model;
     SlotIndex index;
+    unsigned since = 0;  // how often the log had been reopened when it was started
     Fd channel;
     Fd other_end;  // until the process has it
     Watch watch;
@@ -114,7 +117,8 @@ class PreforkModel final : public ForkModel {
 
   std::vector<std::unique_ptr<Process>> processes_;  // by slot
   std::vector<SlotIndex> ready_;                     // the last to become so is the first to serve
-  std::size_t fewest_ready_ = 0;                     // since it was last looked
+  unsigned logs_reopened_ = 0;
+  std::size_t fewest_ready_ = 0;  // since it was last looked
   CallTimer refill_;
   CallTimer look_;
   Fd in_process_;  // in a process: its end of the channel
@@ -147,6 +151,7 @@ bool PreforkModel::prepare_process(SlotIndex index) {
   }
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return false;
+  processes_[index]->since = logs_reopened_;
   processes_[index]->channel = Fd(ends[0]);
   processes_[index]->other_end = Fd(ends[1]);
   return true;
@@ -199,7 +204,8 @@ void PreforkModel::on_message(Process& process) {
   const ssize_t count = ::recv(process.channel.get(), &byte, 1, MSG_DONTWAIT);
   if (count < 0 && errno == EAGAIN) return;
   if (count <= 0) return process.watch.stop();  // it has ended: on_process_gone() is to come
-  if (was_told_to_end(process.index) || context_.sessions.stop.draining()) {
+  const bool is_old = process.since != logs_reopened_;
+  if (is_old || was_told_to_end(process.index) || context_.sessions.stop.draining()) {
     let_go(process);
   } else {
     ready_.push_back(process.index);  // first, since whoever waits for room comes at once
@@ -223,6 +229,13 @@ void PreforkModel::begin_drain() {
   let_all_go();
   refill_.disarm();
   look_.disarm();
+}
+
+void PreforkModel::on_log_reopened() {
+  ++logs_reopened_;
+  let_all_go();
+  fewest_ready_ = 0;
+  refill_.arm(context_.loop.now());
 }
 
 void PreforkModel::on_process_gone(SlotIndex index, int signal) {

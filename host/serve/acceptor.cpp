@@ -174,6 +174,7 @@ void Acceptor::pause(Pause why) {
     case Pause::no:
       return;
     case Pause::full:
+      if (rules_.often_full) return;
       return say(
           formatted("{} connections, as many as there may be: further clients wait in the backlog",
                     sessions_()));

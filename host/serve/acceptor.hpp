@@ -29,6 +29,7 @@ class Acceptor {
  public:
   struct Rules {
     unsigned max_connections;        // the worker's share; exact
+    bool often_full = false;         // that so many are served is nothing to be told of
     bool blocking_sockets;           // what accept4 makes
     RateGate rate = {};              // the worker's share
     Admission* admission = nullptr;  // none: everybody is let in

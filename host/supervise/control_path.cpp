@@ -43,9 +43,8 @@ std::uint64_t hash(const std::string& text) {
 }  // namespace
 
 fs::path default_control_path(const fs::path& config) {
-  std::error_code error;
-  fs::path whole = fs::weakly_canonical(config, error);
-  if (error) whole = fs::absolute(config);
+  // Symbolic links are not followed: one that is part of the name may lead elsewhere by now.
+  const fs::path whole = fs::absolute(config).lexically_normal();
   // A Unix socket's path may have 107 bytes (man 7 unix).
   const std::string name = whole.stem().string().substr(0, 32);
   return folder() / formatted("{}-{:016x}.sock", name, hash(whole.string()));

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// More at a time wait in the backlog.
+// At a time, most of whom wait for a change to be over.
 constexpr std::size_t kMostClients = 64;
 // From the connection to the end of the request.
 constexpr Duration kPatience = std::chrono::seconds(5);
@@ -51,6 +51,33 @@ bool is_one_of_us(int socket) {
 }
 
 }  // namespace
+
+ControlSocket::ControlSocket(Fd listening, fs::path path)
+    : listening_(std::move(listening)), path_(std::move(path)) {
+  struct stat there {};
+  if (::lstat(path_.c_str(), &there) != 0) return;
+  device_ = there.st_dev;
+  inode_ = there.st_ino;
+}
+
+ControlSocket& ControlSocket::operator=(ControlSocket&& other) noexcept {
+  std::swap(listening_, other.listening_);
+  std::swap(path_, other.path_);
+  std::swap(device_, other.device_);
+  std::swap(inode_, other.inode_);
+  return *this;
+}
+
+bool ControlSocket::is_in_place() const {
+  struct stat there {};
+  return listening_ && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ &&
+         there.st_ino == inode_;
+}
+
+void ControlSocket::remove() {
+  if (is_in_place()) ::unlink(path_.c_str());
+  listening_.reset();
+}
 
 // One connection, until it is answered.
 class ControlServer::Client {
@@ -103,9 +130,13 @@ ControlServer::ControlServer(EventLoop& loop, Log& log,
 
 ControlServer::~ControlServer() { close(); }
 
-Result<void> ControlServer::listen(const fs::path& path) {
+Result<ControlSocket> ControlServer::bind(const fs::path& path) {
   const auto address = address_of(path);
   if (!address) return address.error();
+  struct stat there {};
+  if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode)) {
+    return Error{"the path of the control socket is taken by something else: " + path.string()};
+  }
   if (is_live(address.value())) {
     return Error{"another host listens on the control socket " + path.string()};
   }
@@ -127,29 +158,36 @@ Result<void> ControlServer::listen(const fs::path& path) {
     ::unlink(fresh.c_str());
     return system_error("cannot listen on the control socket " + path.string(), reason);
   }
-  adopt(std::move(socket), path);
-  return {};
+  return ControlSocket(std::move(socket), path);
+}
+
+void ControlServer::move_to(ControlSocket socket) {
+  close();
+  socket_ = std::move(socket);
+  watcher_.start(loop_.demultiplexer(), socket_.listening().get());
 }
 
 void ControlServer::adopt(Fd listening, const fs::path& path) {
-  listening_ = std::move(listening);
-  path_ = path;
-  watcher_.start(loop_.demultiplexer(), listening_.get());
+  move_to(ControlSocket(std::move(listening), path));
 }
 
+bool ControlServer::is_reachable() const { return socket_.is_in_place(); }
+
 void ControlServer::close() {
-  if (!listening_) return;
+  if (!socket_.listening()) return;
   watcher_.stop();
-  listening_.reset();
-  ::unlink(path_.c_str());
+  socket_.remove();
 }
 
 void ControlServer::on_connect() {
   gone_.clear();
-  Fd socket(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!socket || clients_.size() >= kMostClients) return;
-  if (!is_one_of_us(socket.get())) {
-    const std::string line = answer_error("this host is another user's");
+  Fd socket(::accept4(descriptor(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket) return;
+  const bool full = clients_.size() >= kMostClients;
+  if (full || !is_one_of_us(socket.get())) {
+    const std::string line =
+        answer_error(full ? "too many wait for their answers; signals do reach it"
+                          : "this host is another user's");
     (void)::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL);
     return;
   }

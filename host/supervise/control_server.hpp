@@ -2,6 +2,7 @@
 // their kin come in, one a connection. Only the user that the host runs as, and root, may speak.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -19,6 +20,27 @@ namespace berth {
 // A client that waits for its answer. No number is used twice by one binary.
 using ControlClient = std::uint64_t;
 
+// A control socket that listens, and whose path is removed with it if it is still its own.
+class ControlSocket {
+ public:
+  ControlSocket() = default;
+  ControlSocket(Fd listening, std::filesystem::path path);
+  ControlSocket(ControlSocket&&) = default;
+  ControlSocket& operator=(ControlSocket&& other) noexcept;
+  ~ControlSocket() { remove(); }
+
+  [[nodiscard]] const Fd& listening() const { return listening_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] bool is_in_place() const;
+  void remove();
+
+ private:
+  Fd listening_;
+  std::filesystem::path path_;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
+};
+
 class ControlServer {
  public:
   // `asked` is called for each request that makes sense, and answers now or later.
@@ -26,11 +48,15 @@ class ControlServer {
                 std::function<void(ControlRequest, ControlClient)> asked);
   ~ControlServer();
 
-  // Listens at `path`, in mode 0600 before anyone can connect. A path left by a host that is gone
-  // is taken over, one that somebody listens on is refused.
-  [[nodiscard]] Result<void> listen(const std::filesystem::path& path);
+  // A socket that listens at `path`, in mode 0600 before anyone can connect. A path left by a host
+  // that is gone is taken over; one that somebody listens on, or that is no socket, is refused.
+  [[nodiscard]] static Result<ControlSocket> bind(const std::filesystem::path& path);
+  // Takes requests there from now on, and no longer where it did before.
+  void move_to(ControlSocket socket);
   // Goes on with the socket of a former binary.
   void adopt(Fd listening, const std::filesystem::path& path);
+  // Whether its path, which anyone may remove, still leads to it.
+  [[nodiscard]] bool is_reachable() const;
   // No more requests; those that wait for an answer still get it. Removes the path.
   void close();
 
@@ -38,8 +64,8 @@ class ControlServer {
   void answer(ControlClient client, const std::string& line);
 
   // For another binary: what listens (-1: nothing), and the clients that wait.
-  [[nodiscard]] int descriptor() const { return listening_.get(); }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] int descriptor() const { return socket_.listening().get(); }
+  [[nodiscard]] const std::filesystem::path& path() const { return socket_.path(); }
   [[nodiscard]] int descriptor_of(ControlClient client) const;
   [[nodiscard]] ControlClient adopt_client(Fd socket);
 
@@ -49,13 +75,11 @@ class ControlServer {
   void on_connect();
   void on_line(ControlClient client, std::string_view line);
   void drop(ControlClient client);
-  void watch();
 
   EventLoop& loop_;
   Log& log_;
   std::function<void(ControlRequest, ControlClient)> asked_;
-  std::filesystem::path path_;
-  Fd listening_;
+  ControlSocket socket_;
   CallWatcher watcher_;
   ControlClient last_client_ = 0;
   std::map<ControlClient, std::unique_ptr<Client>> clients_;

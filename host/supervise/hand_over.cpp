@@ -156,11 +156,14 @@ HandedOver state_from(const Json& json) {
           .listeners = all<HandedOver::Listener>(json.at("listeners"), listener_from),
           .control = descriptor(json.at("control")),
           .control_path = from_hex(json.at("control_path")),
+          .descriptor_limit = json.at("descriptor_limit").get<std::uint64_t>(),
+          .board_size = number<std::size_t>(json.at("board_size")),
           .clients = all<int>(json.at("clients"), number<int>)};
 }
 
 // "" if it is consistent in itself.
 std::string objection_to(const HandedOver& state) {
+  if (state.board_size != sizeof(WorkerBoard)) return "workers' boards of another version";
   std::set<unsigned> generations;
   for (const auto& config : state.configs) generations.insert(config.generation);
   for (const auto& listener : state.listeners) {
@@ -191,6 +194,8 @@ std::string to_text(const HandedOver& state) {
                      {"listeners", all_to_json(state.listeners)},
                      {"control", state.control},
                      {"control_path", to_hex(state.control_path)},
+                     {"descriptor_limit", state.descriptor_limit},
+                     {"board_size", state.board_size},
                      {"clients", state.clients}};
   return json.dump();
 }

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "net/address.hpp"
+#include "supervise/worker_board.hpp"
 #include "supervise/worker_life.hpp"
 
 namespace berth {
@@ -52,6 +55,8 @@ struct HandedOver {
   std::vector<Listener> listeners;
   int control = -1;
   std::string control_path;
+  std::uint64_t descriptor_limit = 0;  // the soft one of before the exec, which raises it; 0: none
+  std::size_t board_size = sizeof(WorkerBoard);  // of the workers'
   std::vector<int> clients;  // of the control socket, who wait for the end of the upgrade
 
   bool operator==(const HandedOver&) const = default;

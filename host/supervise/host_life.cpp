@@ -243,12 +243,15 @@ void HostLife::begin_what_is_wanted() {
 }
 
 HostLife::Actions HostLife::change(Plan plan) {
-  step_ = Step::checking;
-  return on_checked(std::move(plan));
+  plan_is_of_config_ = false;
+  plan_ = std::move(plan);
+  try_to_bind();
+  return finish();
 }
 
 HostLife::Actions HostLife::on_checked(Plan plan) {
   if (step_ != Step::checking) return {};  // stopped meanwhile
+  plan_is_of_config_ = true;
   plan_ = std::move(plan);
   try_to_bind();
   return finish();
@@ -274,7 +277,8 @@ void HostLife::try_to_bind() {
   for (const PlannedListener& planned : plan_) {
     if (planned.replaces && !leaves_room_for_a_third(*planned.replaces)) return;
   }
-  if (reload_wanted_) {  // the config may be another one by now, and the last one wins
+  if (plan_is_of_config_ &&
+      reload_wanted_) {  // the config may be another one by now, and the last one wins
     begin_what_is_wanted();
     return;
   }

@@ -180,7 +180,8 @@ class HostLife {
   Actions actions_;
   Step step_ = Step::none;
   Plan plan_;
-  bool reload_wanted_ = false;  // once the change under way is through
+  bool plan_is_of_config_ = false;  // else of a listener that is resumed
+  bool reload_wanted_ = false;      // once the change under way is through
   bool upgrade_wanted_ = false;
   bool stopping_ = false;
 };

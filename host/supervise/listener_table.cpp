@@ -3,7 +3,10 @@
 #include "supervise/worker.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <new>
 #include <optional>
+#include <system_error>
 
 namespace berth {
 
@@ -51,7 +54,10 @@ Plan ListenerTable::plan(const CheckedConfig& config, const HostLife& life, bool
   for (std::size_t place = 0; place < config.settings.listeners.size(); ++place) {
     const ListenerSettings& settings = config.settings.listeners[place];
     const auto before = find(settings.name, life);
-    if (before && !log_changes && can_stay(at(*before), *before, life, config, place)) {
+    // One that is out of service has no workers whom a change of the log would concern.
+    const bool log_concerns =
+        log_changes && before && life.phase(*before) != ListenerPhase::suspended;
+    if (before && !log_concerns && can_stay(at(*before), *before, life, config, place)) {
       plan.push_back({.id = *before, .replaces = {}});
       continue;
     }
@@ -106,18 +112,33 @@ Result<void> ListenerTable::bind(const Plan& plan, const SharedGeneration& gener
   }
   for (const ActivatedSocket& each : activated_.take_rest()) log_.warn("{}", not_wanted(each));
   if (!problems.empty()) return Error{problems.to_text()};
-  for (auto& [id, sockets] : bound) {
-    const std::size_t place = places_.at(id);
-    const ListenerSettings& listener = settings.listeners[place];
-    tell_listening(listener, sockets, log_);
-    for (const BoundAddress& address : sockets) {
+  return make_listeners(std::move(bound), generation);
+}
+
+// All or none.
+Result<void> ListenerTable::make_listeners(std::map<ListenerId, ListeningSockets> bound,
+                                           const SharedGeneration& generation) {
+  std::map<ListenerId, std::unique_ptr<ServedListener>> made;
+  try {
+    for (auto& [id, sockets] : bound) {
+      made[id] = std::make_unique<ServedListener>(generation, places_.at(id), std::move(sockets),
+                                                  loop_, log_, events_of(id));
+    }
+  } catch (const std::system_error& fault) {
+    return Error{std::string(fault.what()) +
+                 (fault.code().value() == EMFILE ? " (ulimit -n raises the limit)" : "")};
+  } catch (const std::bad_alloc&) {
+    return system_error("cannot make a listener", ENOMEM);
+  }
+  for (auto& [id, listener] : made) {
+    tell_listening(listener->settings(), listener->sockets(), log_);
+    for (const BoundAddress& address : listener->sockets()) {
       if (address.taken_over) continue;  // others serve there; the worker does it when it does
       for (const Fd& socket : address.sockets) {
-        Acceptor::set_timeouts(socket.get(), timeouts_for(listener));
+        Acceptor::set_timeouts(socket.get(), timeouts_for(listener->settings()));
       }
     }
-    listeners_[id] = std::make_unique<ServedListener>(generation, place, std::move(sockets), loop_,
-                                                      log_, events_of(id));
+    listeners_[id] = std::move(listener);
   }
   return {};
 }

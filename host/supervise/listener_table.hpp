@@ -62,6 +62,8 @@ class ListenerTable {
                                          const SharedGeneration& generation, HostLife& life);
 
  private:
+  [[nodiscard]] Result<void> make_listeners(std::map<ListenerId, ListeningSockets> bound,
+                                            const SharedGeneration& generation);
   [[nodiscard]] bool can_stay(const ServedListener& listener, ListenerId id, const HostLife& life,
                               const CheckedConfig& config, std::size_t place) const;
   [[nodiscard]] ServedListener::Events events_of(ListenerId id);

@@ -81,12 +81,12 @@ ServiceEnvironment ServiceEnvironment::take() {
   return taken;
 }
 
-std::vector<std::string> ServiceEnvironment::to_variables() const {
-  std::vector<std::string> variables;
-  if (!socket.empty()) variables.push_back(std::string(kSocket) + '=' + socket);
+std::vector<std::pair<std::string, std::string>> ServiceEnvironment::to_variables() const {
+  std::vector<std::pair<std::string, std::string>> variables;
+  if (!socket.empty()) variables.emplace_back(kSocket, socket);
   if (watchdog != kUnlimited) {
-    variables.push_back(std::string(kWatchdog) + '=' + in_microseconds(watchdog));
-    variables.push_back(std::string(kWatched) + '=' + std::to_string(::getpid()));
+    variables.emplace_back(kWatchdog, in_microseconds(watchdog));
+    variables.emplace_back(kWatched, std::to_string(::getpid()));
   }
   return variables;
 }

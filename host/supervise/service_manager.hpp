@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -24,8 +25,8 @@ struct ServiceEnvironment {
   // its own. A watchdog that is meant for another process is left out. Call it once, at the start,
   // while there is one thread.
   [[nodiscard]] static ServiceEnvironment take();
-  // The same as NAME=VALUE, for a new binary that takes this process over by exec.
-  [[nodiscard]] std::vector<std::string> to_variables() const;
+  // The same, names and values, for a new binary that takes this process over by exec.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> to_variables() const;
 };
 
 class ServiceManager {

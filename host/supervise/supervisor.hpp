@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_identity.hpp"
 #include "base/log.hpp"
 #include "serve/event_loop.hpp"
 #include "supervise/child_job.hpp"
@@ -62,6 +63,9 @@ class Supervisor {
   void check_config();
   void on_config_checked(Result<std::string> answer);
   void bind_next();
+  [[nodiscard]] Result<void> bind_all();
+  // Whether the change under way is one of the config; else a listener is resumed.
+  [[nodiscard]] bool is_reload() const { return next_ && next_->number > generation_->number; }
   void check_binary();
   void on_binary_checked(Result<std::string> answer);
   void replace_binary();
@@ -72,8 +76,9 @@ class Supervisor {
   void watch_files();
 
   // The control socket.
+  [[nodiscard]] Result<ControlSocket> bind_control(const std::filesystem::path& given) const;
   [[nodiscard]] Result<void> open_control();
-  void reopen_control();
+  [[nodiscard]] Result<void> prepare_control();
   void on_request(const ControlRequest& request, ControlClient client);
   void drain(const std::string& listener, ControlClient client);
   void resume(const std::string& listener, ControlClient client);
@@ -97,6 +102,7 @@ class Supervisor {
   Plan plan_;
   std::string summary_;  // what the change under way comes to
   std::string failure_;  // why it has failed
+  FileIdentity checked_program_;
   std::deque<HostAction> to_do_;
   bool doing_ = false;
   bool announced_ = false;
@@ -107,6 +113,7 @@ class Supervisor {
   ChildJob job_;
   FileWatch files_;
   ControlServer control_;
+  std::optional<ControlSocket> next_control_;  // of the change under way
   // Who waits for the change under way, for a later one, for the end, for a listener's.
   std::vector<ControlClient> asked_;
   std::vector<ControlClient> asked_to_reload_;

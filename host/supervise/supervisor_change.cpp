@@ -1,12 +1,16 @@
 // The part of the supervisor that changes what is served: reload, and replacing the binary.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "base/format.hpp"
 #include "supervise/supervisor.hpp"
@@ -78,6 +82,32 @@ void set_close_on_exec(const std::vector<int>& descriptors, bool on) {
   }
 }
 
+// While it lives this process may have as many descriptors as it can, so that no change of binary
+// fails for want of the few that it needs.
+class RoomForDescriptors {
+ public:
+  RoomForDescriptors() {
+    (void)::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit most = {before_.rlim_max, before_.rlim_max};
+    (void)::setrlimit(RLIMIT_NOFILE, &most);
+  }
+  RoomForDescriptors(const RoomForDescriptors&) = delete;
+  RoomForDescriptors& operator=(const RoomForDescriptors&) = delete;
+  ~RoomForDescriptors() { (void)::setrlimit(RLIMIT_NOFILE, &before_); }
+
+  [[nodiscard]] std::uint64_t before() const { return before_.rlim_cur; }
+
+ private:
+  rlimit before_{};
+};
+
+void lower_descriptor_limit(std::uint64_t to) {
+  rlimit limit{};
+  if (to == 0 || ::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(to, limit.rlim_max);
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Does not come back, or with errno.
 void become(const fs::path& program, const fs::path& file, int state, bool only_check) {
   const std::string descriptor = std::to_string(state);
@@ -139,24 +169,25 @@ void Supervisor::on_config_checked(Result<std::string> answer) {
 }
 
 void Supervisor::bind_next() {
-  const LogSettings& log = next_->config.settings.log;
-  if (log != generation_->config.settings.log) {
-    if (auto opened = log_.open(log); !opened) {
-      failure_ = opened.error().message;
-      return carry_out(life_.on_bound(false));
-    }
-  }
-  auto bound = listeners_.bind(plan_, next_, life_);
+  auto bound = bind_all();
   if (!bound) failure_ = bound.error().message;
   carry_out(life_.on_bound(static_cast<bool>(bound)));
 }
 
-void Supervisor::on_change_done() {
-  if (next_->number > generation_->number) {
-    const fs::path control = generation_->config.settings.control;
-    generation_ = next_;
-    if (control != generation_->config.settings.control) reopen_control();
+Result<void> Supervisor::bind_all() {
+  if (is_reload()) {
+    const LogSettings& log = next_->config.settings.log;
+    if (log != generation_->config.settings.log) {
+      if (auto opened = log_.open(log); !opened) return opened;
+    }
+    if (auto prepared = prepare_control(); !prepared) return prepared;
   }
+  return listeners_.bind(plan_, next_, life_);
+}
+
+void Supervisor::on_change_done() {
+  if (is_reload()) generation_ = next_;
+  if (next_control_) control_.move_to(*std::exchange(next_control_, std::nullopt));
   log_.info("{}", summary_);
   manager_.ready(summary_);
   watch_files();
@@ -169,12 +200,13 @@ void Supervisor::on_change_failed() {
                    ? "the host is stopping"
                    : "a worker of the new generation did not become ready (see the log)";
   }
+  next_control_.reset();
+  if (is_reload() && next_->config.settings.log != generation_->config.settings.log) {
+    (void)log_.open(generation_->config.settings.log);
+  }
   while (failure_.ends_with('\n')) failure_.pop_back();
   std::istringstream lines(failure_);
   for (std::string line; std::getline(lines, line);) log_.error("{}", line);
-  if (next_ && next_->config.settings.log != generation_->config.settings.log) {
-    (void)log_.open(generation_->config.settings.log);
-  }
   next_ = generation_;
   if (!life_.stopping()) {
     log_.error("nothing has been changed");
@@ -198,6 +230,7 @@ void Supervisor::watch_files() {
 
 void Supervisor::check_binary() {
   begin_for(asked_to_upgrade_);
+  checked_program_ = identity_of(setup_.program);
   auto memory = write_handed_over(state());
   if (!memory) return fail_change(memory.error().message);
   const int state_fd = memory->get();
@@ -226,19 +259,26 @@ void Supervisor::on_binary_checked(Result<std::string> answer) {
 }
 
 void Supervisor::replace_binary() {
+  if (identity_of(setup_.program) != checked_program_) {  // it may have waited for a drain
+    return fail_change(setup_.program.string() +
+                       " has been replaced since it was checked; ask again");
+  }
+  const RoomForDescriptors room;
   HandedOver handed_over = state();
+  handed_over.descriptor_limit = room.before();
   auto memory = write_handed_over(handed_over);
   if (!memory) return fail_change(memory.error().message);
   std::vector<int> descriptors = descriptors_of(handed_over);
   descriptors.push_back(memory->get());
   log_.info("handing over to {}", setup_.program.string());
   // The new one takes them out of its environment in its turn; this one has no use for them.
-  std::vector<std::string> variables = manager_.environment().to_variables();
-  for (std::string& variable : variables) ::putenv(variable.data());
+  const auto variables = manager_.environment().to_variables();
+  for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
   set_close_on_exec(descriptors, false);
   become(setup_.program, setup_.file, memory->get(), false);
   const int error = errno;
   set_close_on_exec(descriptors, true);
+  for (const auto& [name, value] : variables) ::unsetenv(name.c_str());
   fail_change(system_error("cannot run " + setup_.program.string(), error).message);
 }
 
@@ -274,6 +314,7 @@ Result<void> Supervisor::take_over(const HandedOver& former) {
   watch_signals();
   set_close_on_exec(descriptors_of(former), true);
   if (auto adopted = adopt(former); !adopted) return adopted;
+  lower_descriptor_limit(former.descriptor_limit);
   announced_ = true;
   log_.info("berth " BERTH_VERSION " has taken over {} listeners; replacing them",
             life_.listeners().size());

@@ -63,20 +63,42 @@ Json listener_status(ListenerId id, const ServedListener& listener, const HostLi
 
 // ---- The socket ----
 
-Result<void> Supervisor::open_control() {
-  const std::filesystem::path& given = generation_->config.settings.control;
-  if (!given.empty()) return control_.listen(given);
+Result<ControlSocket> Supervisor::bind_control(const std::filesystem::path& given) const {
+  if (!given.empty()) return ControlServer::bind(given);
   const auto path = default_control_path(setup_.file);
   auto made = make_control_folder(path);
-  if (made) made = control_.listen(path);
-  // Nobody has asked for it by name, and what is served is served without it.
-  if (!made) log_.warn("no control socket: {}", made.error().message);
+  if (!made) return made.error();
+  return ControlServer::bind(path);
+}
+
+Result<void> Supervisor::open_control() {
+  const std::filesystem::path& given = generation_->config.settings.control;
+  auto bound = bind_control(given);
+  if (bound) {
+    control_.move_to(std::move(*bound));
+  } else if (!given.empty()) {
+    return bound.error();
+  } else {
+    // Nobody has asked for it by name, and what is served is served without it.
+    log_.warn("no control socket: {}", bound.error().message);
+  }
   return {};
 }
 
-void Supervisor::reopen_control() {
-  control_.close();
-  if (auto opened = open_control(); !opened) log_.error("{}", opened.error().message);
+// For the change under way: where the config names another, and where the old one's path is gone.
+Result<void> Supervisor::prepare_control() {
+  const std::filesystem::path& before = generation_->config.settings.control;
+  const std::filesystem::path& given = next_->config.settings.control;
+  if (given == before && control_.is_reachable()) return {};
+  auto bound = bind_control(given);
+  if (bound) {
+    next_control_ = std::move(*bound);
+  } else if (given != before && !given.empty()) {
+    return bound.error();
+  } else {
+    log_.warn("no control socket: {}", bound.error().message);
+  }
+  return {};
 }
 
 void Supervisor::answer_all(std::vector<ControlClient>& clients, const std::string& line) {

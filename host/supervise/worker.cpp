@@ -51,6 +51,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
       acceptor_(
           *loop_, sessions_.log,
           {.max_connections = share.max_connections,
+           .often_full = share.max_connections == model.most_sessions(sessions_.settings),
            .blocking_sockets = model.blocking_sockets,
            .rate = share.rate,
            .admission = admission_.get()},
@@ -100,7 +101,8 @@ void Worker::obey(Order order, Fd log) {
     case ToWorker::hand_over:
       return drain(Acceptor::Queues::left, order.deadline);
     case ToWorker::log:
-      return sessions_.log.go_on_in(std::move(log));
+      sessions_.log.go_on_in(std::move(log));
+      return model_->on_log_reopened();
   }
 }
 

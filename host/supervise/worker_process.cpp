@@ -106,12 +106,15 @@ void WorkerProcess::order_drain(bool handed_over) {
         {handed_over ? ToWorker::hand_over : ToWorker::drain, identity_.settings.drain_timeout});
 }
 
-void WorkerProcess::kill_worker() { (void)::kill(pid_, SIGKILL); }
+// Without a process there is none to kill: kill(2) takes 0 for the caller's own group.
+void WorkerProcess::kill_worker() {
+  if (pid_ != 0) (void)::kill(pid_, SIGKILL);
+}
 
 void WorkerProcess::kill_group() {
   told_ = Told::to_end;
   silence_.disarm();
-  (void)::kill(-pid_, SIGKILL);
+  if (pid_ != 0) (void)::kill(-pid_, SIGKILL);
 }
 
 void WorkerProcess::restart_in(Duration delay) {

@@ -120,3 +120,65 @@ TEST_CASE("a second host with the control socket of the first is refused") {
   CHECK(has(second.err, "another host listens on the control socket"));
   CHECK(host.command({"status"}).status == 0);
 }
+
+TEST_CASE("a reload moves the control socket, or fails where it cannot") {
+  const TempFolder elsewhere;
+  HostProcess host(one_listener("epoll", "probe"));
+  const auto move_control = [&](const std::string& path) {
+    Config config = one_listener("epoll", "probe");
+    write_file(host.file(), config.top("control: " + path).text());
+  };
+  write_file(elsewhere / "file", "precious");
+  move_control(elsewhere / "file");
+  host.expect_error("taken by something else");
+  host.expect_error("nothing has been changed");
+  host.send_signal(SIGHUP);
+  host.log().wait_for("nothing has been changed");
+  CHECK(contents(elsewhere / "file") == "precious");
+  const std::string before = host.folder() / "control.sock";
+  CHECK(berth({"status", "--socket", before}).status == 0);
+
+  const std::string after = elsewhere / "other.sock";
+  move_control(after);
+  CHECK(berth({"reload", "--socket", before}).status == 0);
+  CHECK(berth({"status", "--socket", after}).status == 0);
+  CHECK(!std::filesystem::exists(before));
+}
+
+TEST_CASE("a control socket whose path was removed is there again after a reload") {
+  HostProcess host(one_listener("epoll", "probe"));
+  std::filesystem::remove(host.folder() / "control.sock");
+  CHECK(host.command({"status"}).status == 1);
+  host.send_signal(SIGHUP);
+  host.log().wait_for("generation 2 serves");
+  CHECK(host.command({"status"}).status == 0);
+}
+
+TEST_CASE("who waits to be resumed is not forgotten over a reload") {
+  HostProcess host(one_listener("epoll", "probe"));
+  const auto port = host.port();
+  Client client(port);
+  CHECK(client.ask("id") == "1");
+  host.write_config(one_listener("thread", "probe"));
+  CHECK(host.command({"reload"}).status == 0);  // the older generation drains
+  CHECK(host.command({"drain", "it"}).status == 0);
+  auto resumed = std::async(std::launch::async, [&] { return host.command({"resume", "it"}); });
+  host.log().wait_for("is put back into service");
+  host.send_signal(SIGHUP);
+  host.log().wait_for("SIGHUP: reload");
+  client.close();
+  CHECK(resumed.get().status == 0);
+  CHECK(wait_until([&] { return !is_refused(port); }));
+  CHECK(Client(port).ask("stopping") == "no");
+}
+
+TEST_CASE("a listener that is out of service stays so when the log is changed") {
+  HostProcess host(one_listener("epoll", "probe"));
+  const auto port = host.port();
+  CHECK(host.command({"drain", "it"}).status == 0);
+  Config config = one_listener("epoll", "probe");
+  host.write_config(config.top("log: {level: debug}"));
+  CHECK(host.command({"reload"}).status == 0);
+  CHECK(has(host.command({"status"}).out, "suspended"));
+  CHECK(is_refused(port));
+}

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
@@ -114,6 +115,25 @@ TEST_CASE("a session that is ended at session_timeout takes its process with it"
   client.wait_until_closed();
   CHECK(wait_until([&] { return state_of(std::stoi(process)).parent != host.worker(); }));
   CHECK(Client(host.port()).ask("id") == "2");
+}
+
+TEST_CASE("after a rotation of the log no process writes to the old file") {
+  const TempFolder folder;
+  const std::string file = folder / "log";
+  Config config = prefork("probe", {"spare: 2"});
+  HostProcess host(config);
+  host.write_config(config.top("log: {file: " + file + "}"));
+  REQUIRE(host.command({"reload"}).status == 0);
+  Client client(host.port());
+  CHECK(client.ask("id") == "1");
+  std::filesystem::rename(file, folder / "old");
+  host.send_signal(SIGUSR1);
+  CHECK(wait_until([&] { return has(contents(file), "log reopened"); }));
+  const std::string old = contents(folder / "old");
+  client.close();
+  for (int i = 0; i < 6; ++i) CHECK(Client(host.port()).ask("listener") == "it");
+  CHECK(wait_until([&] { return has(contents(file), "connection 7 from"); }));
+  CHECK(contents(folder / "old") == old);
 }
 
 TEST_CASE("what waits is let go when the host stops, and nothing is said of it") {

@@ -1,6 +1,7 @@
 // A reload: what it changes, what it leaves alone, and that no client notices.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <string>
 
@@ -149,6 +150,26 @@ TEST_CASE("a reload that finds something wrong says so and changes nothing") {
   host.write_config(good);
   CHECK(has(host.command({"reload"}).out, "1 untouched"));
   CHECK(host.worker() == worker);
+}
+
+TEST_CASE("a reload for which there are no descriptors says so and changes nothing") {
+  HostProcess host(one_listener("epoll", "probe", {as_this_user()}));
+  const pid_t worker = host.worker();
+  rlimit before{};
+  REQUIRE(::prlimit(host.pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  host.write_config(one_listener("epoll", "probe", {as_this_user(), "workers: 16"}));
+  host.expect_error("Too many open files");
+  host.expect_error("nothing has been changed");
+  for (const rlim_t more : {4U, 8U, 12U, 20U, 30U, 40U}) {
+    CAPTURE(more);
+    const rlimit few = {open_descriptors(host.pid()) + more, before.rlim_max};
+    REQUIRE(::prlimit(host.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+    CHECK(host.command({"reload"}).status == 1);
+    REQUIRE(::prlimit(host.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+    CHECK(host.worker() == worker);
+    CHECK(Client(host.port()).ask("stopping") == "no");
+  }
+  CHECK(host.command({"reload"}).status == 0);
 }
 
 TEST_CASE("of a storm of SIGHUPs the last config wins") {

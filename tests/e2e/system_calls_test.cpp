@@ -193,6 +193,31 @@ TEST_CASE_TEMPLATE("where no thread can be made for the background that session 
   CHECK(echo(scene.beside, "after") == "after");
 }
 
+TEST_CASE("a reload whose workers cannot be started changes nothing") {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  const auto config = [](int connections) {
+    const std::string key = numbered("max_connections:", static_cast<std::size_t>(connections));
+    Config made = one_listener("epoll", "probe", {key, "workers: 2"});
+    return made.listener("other", "fork", "probe", {key});
+  };
+  HostProcess host(config(7));
+  host.expect_error("cannot be started: Resource temporarily unavailable");
+  host.expect_error("a worker of the new generation did not become ready");
+  host.expect_error("nothing has been changed");
+  const pid_t worker = host.worker();
+  for (const char* when : {"2+", "3+", "4+"}) {  // the first is that of the check
+    CAPTURE(when);
+    host.write_config(config(8));
+    Strace strace(host.pid(), {"trace=process", failing(kClones, "EAGAIN", when)});
+    CHECK(host.command({"reload"}).status == 1);
+    strace.stop();
+    CHECK(state_of(worker).parent == host.pid());
+    CHECK(Client(host.port()).ask("stopping") == "no");
+    CHECK(Client(host.port("other")).ask("stopping") == "no");
+  }
+  CHECK(host.command({"reload"}).status == 0);
+}
+
 TEST_CASE_TEMPLATE("a worker that the supervisor cannot fork is started a little later", Model,
                    EACH_MODEL) {
   LEAVE_OUT_UNLESS_TRACEABLE();

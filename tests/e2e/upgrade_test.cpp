@@ -1,6 +1,7 @@
 // The running binary is replaced by another.
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <string>
@@ -93,6 +94,40 @@ TEST_CASE("a binary that cannot take over changes nothing") {
   CHECK(has(outcome.err, program.path()));
   CHECK(host.worker() == worker);
   CHECK(client.ask("stopping") == "no");
+}
+
+TEST_CASE("a binary that is replaced while an upgrade waits is not run unchecked") {
+  const InstalledProgram program;
+  HostProcess host(one_listener("epoll", "probe"), {.program = program.path()});
+  Client client(host.port());
+  CHECK(client.ask("id") == "1");
+  host.write_config(one_listener("thread", "probe"));
+  CHECK(host.command({"reload"}).status == 0);
+  host.send_signal(SIGUSR2);
+  host.log().wait_for("the upgrade waits for listeners of an older generation");
+  program.install("/bin/true");
+  host.expect_error("has been replaced since it was checked");
+  host.expect_error("nothing has been changed");
+  client.close();
+  host.log().wait_for("nothing has been changed");
+  CHECK(Client(host.port()).ask("stopping") == "no");
+}
+
+TEST_CASE("an upgrade needs no descriptor that the host may not have") {
+  const InstalledProgram program;
+  HostProcess host(one_listener("epoll", "probe", {as_this_user()}), {.program = program.path()});
+  rlimit before{};
+  REQUIRE(::prlimit(host.pid(), RLIMIT_NOFILE, nullptr, &before) == 0);
+  const rlimit few = {open_descriptors(host.pid()) + 6, before.rlim_max};
+  REQUIRE(::prlimit(host.pid(), RLIMIT_NOFILE, &few, nullptr) == 0);
+  host.allow_error("Too many open files");
+  host.allow_error("nothing has been changed");
+  (void)host.command({"upgrade"});
+  rlimit after{};
+  REQUIRE(::prlimit(host.pid(), RLIMIT_NOFILE, nullptr, &after) == 0);
+  CHECK(after.rlim_cur == few.rlim_cur);
+  REQUIRE(::prlimit(host.pid(), RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(Client(host.port()).ask("stopping") == "no");
 }
 
 TEST_CASE("an upgrade with a config that is wrong by now changes nothing") {

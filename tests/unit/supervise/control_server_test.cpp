@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <fstream>
 
 #include <cstring>
 #include <filesystem>
@@ -60,6 +61,11 @@ struct Rig {
     loop.run();
     return text;
   }
+  void listen() {
+    auto bound = ControlServer::bind(path);
+    REQUIRE(bound);
+    server.move_to(std::move(*bound));
+  }
   std::string ask(const std::string& line) {
     const Fd socket = connect();
     CHECK(::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) ==
@@ -78,7 +84,7 @@ struct Rig {
 
 TEST_CASE("a request is answered, and so is what is none") {
   Rig rig;
-  REQUIRE(rig.server.listen(rig.path));
+  rig.listen();
   CHECK(rig.ask("{\"command\": \"status\"}\n") == answer_ok("done"));
   CHECK(rig.ask("status\n") == answer_error("a request is one JSON object in a line"));
   CHECK(rig.ask(std::string(kLongestRequest, 'x')) == answer_error("that is too long"));
@@ -86,7 +92,7 @@ TEST_CASE("a request is answered, and so is what is none") {
 
 TEST_CASE("a client that goes away, or says nothing more, harms nobody") {
   Rig rig;
-  REQUIRE(rig.server.listen(rig.path));
+  rig.listen();
   { const Fd gone = rig.connect(); }
   const Fd silent = rig.connect();
   CHECK(rig.ask("{\"command\": \"status\"}\n") == answer_ok("done"));
@@ -95,7 +101,7 @@ TEST_CASE("a client that goes away, or says nothing more, harms nobody") {
 
 TEST_CASE("the socket is for its user alone, and is gone when it is closed") {
   Rig rig;
-  REQUIRE(rig.server.listen(rig.path));
+  rig.listen();
   struct stat status {};
   REQUIRE(::stat(rig.path.c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0600);
@@ -105,9 +111,8 @@ TEST_CASE("the socket is for its user alone, and is gone when it is closed") {
 
 TEST_CASE("a path that somebody listens on is refused, and left to them") {
   Rig rig;
-  REQUIRE(rig.server.listen(rig.path));
-  ControlServer second(rig.loop, rig.log, [](const ControlRequest&, ControlClient) {});
-  const auto refused = second.listen(rig.path);
+  rig.listen();
+  const auto refused = ControlServer::bind(rig.path);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message ==
         "another host listens on the control socket " + rig.path.string());
@@ -116,7 +121,7 @@ TEST_CASE("a path that somebody listens on is refused, and left to them") {
 
 TEST_CASE("a path that a dead host has left is taken over") {
   Rig rig;
-  REQUIRE(rig.server.listen(rig.path));
+  rig.listen();
   rig.server.close();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -126,13 +131,34 @@ TEST_CASE("a path that a dead host has left is taken over") {
     REQUIRE(::bind(dead.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
   }
   REQUIRE(fs::exists(rig.path));
-  REQUIRE(rig.server.listen(rig.path));
+  rig.listen();
   CHECK(rig.ask("{\"command\": \"status\"}\n") == answer_ok("done"));
+}
+
+TEST_CASE("what is no socket is left alone") {
+  Rig rig;
+  std::ofstream(rig.path) << "precious";
+  const auto refused = ControlServer::bind(rig.path);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("taken by something else") != std::string::npos);
+  CHECK(fs::file_size(rig.path) == 8);
+}
+
+TEST_CASE("a path that leads to another's socket by now is left to it") {
+  Rig rig;
+  rig.listen();
+  CHECK(rig.server.is_reachable());
+  fs::remove(rig.path);
+  CHECK_FALSE(rig.server.is_reachable());
+  const auto other = ControlServer::bind(rig.path);
+  REQUIRE(other);
+  rig.server.close();
+  CHECK(fs::exists(rig.path));
 }
 
 TEST_CASE("a path that is too long is refused before anything is made") {
   Rig rig;
-  CHECK_FALSE(rig.server.listen(rig.folder / std::string(200, 'x')));
+  CHECK_FALSE(ControlServer::bind(rig.folder / std::string(200, 'x')));
   CHECK(fs::is_empty(rig.folder));
 }
 

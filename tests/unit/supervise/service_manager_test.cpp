@@ -164,9 +164,8 @@ TEST_CASE("a watchdog for another process, or one that is no number, is none of 
 TEST_CASE("a new binary in the same process is told what the old one was") {
   const Variables variables("@name", "5000000", nullptr);
   const auto taken = ServiceEnvironment::take();
-  for (const std::string& variable : taken.to_variables()) {
-    const auto equals = variable.find('=');
-    ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
+  for (const auto& [name, value] : taken.to_variables()) {
+    ::setenv(name.c_str(), value.c_str(), 1);
   }
   const auto again = ServiceEnvironment::take();
   CHECK(again.socket == "@name");
