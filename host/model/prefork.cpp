@@ -128,7 +128,7 @@ PreforkModel::PreforkModel(ModelContext context)
     : ForkModel(std::move(context)),
       refill_(context_.loop.timers(), [this] { refill(); }),
       look_(context_.loop.timers(), [this] { let_idle_go(); }) {
-  refill_.arm(context_.loop.now());
+  refill();  // at once, so that whoever is told that the worker is ready finds them
   look_.arm(after(context_.loop.now(), kLookInterval));
 }
 

@@ -163,6 +163,8 @@ int Connection::background(berth_operation& operation) {
 
 void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
+  // A client that still sends to a socket which was shut down for that resets it.
+  if (error_ != 0 && cancelled()) error_ = ECANCELED;
   report_.error = error_;
   if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
     report_.limit = SessionLimit::whole;

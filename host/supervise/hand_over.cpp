@@ -150,13 +150,18 @@ HandedOver::Listener listener_from(const Json& json) {
           .groups = all<pid_t>(json.at("groups"), number<pid_t>)};
 }
 
+std::uint64_t limit_from(const Json& json) {
+  if (!json.is_number_unsigned()) throw Error{"a number"};
+  return json.get<std::uint64_t>();
+}
+
 HandedOver state_from(const Json& json) {
   return {.generation = number<unsigned>(json.at("generation")),
           .configs = all<HandedOver::Config>(json.at("configs"), config_from),
           .listeners = all<HandedOver::Listener>(json.at("listeners"), listener_from),
           .control = descriptor(json.at("control")),
           .control_path = from_hex(json.at("control_path")),
-          .descriptor_limit = json.at("descriptor_limit").get<std::uint64_t>(),
+          .descriptor_limit = limit_from(json.at("descriptor_limit")),
           .board_size = number<std::size_t>(json.at("board_size")),
           .clients = all<int>(json.at("clients"), number<int>)};
 }
