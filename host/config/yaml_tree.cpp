@@ -39,7 +39,9 @@ std::size_t count_nodes(const YamlNode& node) {
 int depth_of(const YamlNode& node) {
   int deepest = 0;
   for (const YamlNode& item : node.items) deepest = std::max(deepest, depth_of(item));
-  for (const auto& [key, value] : node.fields) deepest = std::max(deepest, depth_of(value));
+  for (const auto& [key, value] : node.fields) {
+    deepest = std::max({deepest, depth_of(key), depth_of(value)});
+  }
   return deepest + 1;
 }
 

@@ -20,7 +20,8 @@ void check_request(std::string_view line) {
   const std::string told = to_line(request.value());
   require(told.find('\n') == told.size() - 1, "a request is one line", told);
   const auto again = parse_request(told);
-  require(bool(again) && again.value() == request.value(), "a request is heard as it was told", told);
+  require(bool(again) && again.value() == request.value(), "a request is heard as it was told",
+          told);
 }
 
 // What goes wrong may have any bytes in it, and must reach whoever asked.

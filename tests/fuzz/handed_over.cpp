@@ -46,6 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   berth::fuzz::check_consistent(state.value(), text);
   const std::string told = berth::to_text(state.value());
   const auto again = berth::parse_handed_over(told);
-  require(bool(again) && again.value() == state.value(), "the state is understood as it was told", told);
+  require(bool(again) && again.value() == state.value(), "the state is understood as it was told",
+          told);
   return 0;
 }

@@ -131,6 +131,12 @@ TEST_CASE("nesting and aliases have their limits") {
               std::to_string(i - 1) + "]\n";
   }
   CHECK(load(nested).mistakes == "64:12: nested more than 64 deep\n");
+  std::string keys = "a0: &a0 x\n";
+  for (int i = 1; i < 70; ++i) {
+    keys += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " {? *a" +
+            std::to_string(i - 1) + " : 1}\n";
+  }
+  CHECK(load(keys).mistakes.ends_with("64:14: nested more than 64 deep\n"));
 }
 
 // A config that has something of everything.
