@@ -59,7 +59,17 @@ std::string bracketed(std::string_view host) {
 Result<Address> parse_send_address(std::string_view text, std::optional<std::uint16_t> port) {
   constexpr std::string_view kScheme = "tcp://";
   if (!text.starts_with(kScheme) && text.find("://") != std::string_view::npos) {
-    return parse_address(text);
+    Result<Address> address = parse_address(text);
+    if (address && port) {
+      return Error{"address '" + std::string(text) + "' has no port: leave off --port"};
+    }
+    if (address && address->file != SocketFile{}) {
+      return Error{
+          "address '" + std::string(text) +
+          "' says what a socket is to be like, which is for who listens: leave off the '?' "
+          "and the rest"};
+    }
+    return address;
   }
   std::string rest = bracketed(text.substr(text.starts_with(kScheme) ? kScheme.size() : 0));
   if (rest.empty() || rest.front() == ':') {

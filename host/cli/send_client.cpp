@@ -43,6 +43,12 @@ std::string cannot_connect(const std::string& target, int errno_value) {
       return message + " (no answer at all: is the address right, does a firewall drop it?)";
     case ECONNREFUSED:
       return message + " (nothing listens there; is `berth run` running?)";
+    case ENOENT:
+      return message + " (no socket is there; is `berth run` running?)";
+    case EACCES:
+      return message + " (the socket's mode does not let this user connect)";
+    case EAGAIN:
+      return message + " (its backlog is full)";
     case EMFILE:
       return message + " (each client needs a descriptor: raise ulimit -n)";
     case ENETUNREACH:

@@ -50,6 +50,34 @@ std::string may_not_change(const std::string& what, const HostUser& host) {
          ", and so do its workers unless it is started as root";
 }
 
+// The user and group of a Unix socket's file.
+Result<void> find_owner(SocketFile& file, const HostUser& host, const AccountLookup& lookup) {
+  if (!file.user.empty()) {
+    const auto user = lookup.find_user(file.user);
+    if (!user) return user.error();
+    if (user.value().number != host.user && host.user != kRoot) {
+      return Error{"only root can give a socket to user " + in_quotes(file.user) +
+                   ", and the host runs as user " + std::to_string(host.user) +
+                   ": leave it out, or name a group of that user's"};
+    }
+    file.uid = user.value().number;
+  }
+  if (!file.group.empty()) {
+    const auto group = lookup.find_group(file.group);
+    if (!group) return group.error();
+    file.gid = group.value();
+  }
+  return {};
+}
+
+void find_owners(ListenerSettings& listener, const HostUser& host, const AccountLookup& lookup,
+                 Diagnostics& problems) {
+  for (std::size_t i = 0; i < listener.listen.size(); ++i) {
+    const auto found = find_owner(listener.listen[i].file, host, lookup);
+    if (!found) problems.add(listener.where.listen[i], found.error().message);
+  }
+}
+
 }  // namespace
 
 HostUser host_user() {
@@ -101,6 +129,7 @@ void check_accounts(HostSettings& settings, Diagnostics& problems) {
   // Most listeners share what the top level says, or that nothing is said.
   std::map<std::pair<std::string, std::string>, std::variant<Privileges, AccountMistake>> known;
   for (ListenerSettings& listener : settings.listeners) {
+    find_owners(listener, host, lookup, problems);
     const auto key = std::pair(listener.user, listener.group);
     auto found = known.find(key);
     if (found == known.end()) {

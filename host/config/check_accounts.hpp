@@ -44,7 +44,8 @@ struct AccountMistake {
                                                                      const HostUser& host,
                                                                      const AccountLookup& lookup);
 
-// Fills in the privileges of each listener; mistakes go where `user:` or `group:` stands.
+// Fills in the privileges of each listener, and the owners of its Unix sockets; mistakes go where
+// `user:` or `group:`, or the address, stands.
 void check_accounts(HostSettings& settings, Diagnostics& problems);
 
 }  // namespace berth

@@ -56,6 +56,29 @@ std::string label_of(const YamlNode& entry, const ListenerSettings& settings) {
                                : "'" + settings.name + "'";
 }
 
+// Two addresses that differ only in what a socket's file is to be like are one.
+std::string without_settings(Address address) {
+  address.file = {};
+  return address.url();
+}
+
+// Limits that speak of IP addresses, where no client has one.
+std::string objection_to_limits(const ListenerSettings& settings) {
+  const bool has_ip =
+      std::any_of(settings.listen.begin(), settings.listen.end(),
+                  [](const Address& address) { return address.scheme == Scheme::tcp; });
+  if (has_ip || settings.listen.empty()) return "";
+  const char* key = !settings.allow.empty()  ? "allow"
+                    : !settings.deny.empty() ? "deny"
+                    : settings.max_connections_per_source.connections != 0
+                        ? "max_connections_per_source"
+                        : nullptr;
+  if (key == nullptr) return "";
+  return "'" + std::string(key) +
+         "' is about IP addresses, and clients of Unix sockets have none: who may connect is said "
+         "behind the path, as in ?mode=0660&group=www-data";
+}
+
 }  // namespace
 
 const std::vector<std::string>& listener_keys() {
@@ -215,15 +238,17 @@ void ListenerReader::read_name(const YamlNode& node, ListenerSettings& settings)
 }
 
 void ListenerReader::read_listen(const YamlNode& node, Draft& draft) {
-  for (const YamlNode* item :
-       read_one_or_more(node, "listen", "an address like tcp://0.0.0.0:50007", problems_)) {
+  for (const YamlNode* item : read_one_or_more(
+           node, "listen", "an address like tcp://0.0.0.0:50007 or unix:///run/echo.sock",
+           problems_)) {
     read_address(*item, draft);
   }
   if (draft.settings.listen.empty()) draft.doubtful = true;
 }
 
 void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
-  const auto text = read_text(node, "listen", "an address like tcp://0.0.0.0:50007", problems_);
+  const auto text = read_text(
+      node, "listen", "an address like tcp://0.0.0.0:50007 or unix:///run/echo.sock", problems_);
   if (!text) {
     draft.doubtful = true;
     return;
@@ -235,10 +260,11 @@ void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
     return;
   }
   // Port 0 is another port each time.
-  if (address->port != 0) {
-    const auto [first, is_new] = addresses_.emplace(address->url(), node.where);
+  const std::string url = without_settings(*address);
+  if (address->port != 0 || address->scheme == Scheme::unix_socket) {
+    const auto [first, is_new] = addresses_.emplace(url, node.where);
     if (!is_new) {
-      problems_.add(node.where, address->url() + " is listened on in line " +
+      problems_.add(node.where, url + " is listened on in line " +
                                     std::to_string(first->second.line) + " already");
     }
   }
@@ -339,6 +365,9 @@ void ListenerReader::check_together(const YamlNode& entry, const ListenerSetting
                         ") is less than workers (" + std::to_string(settings.workers) +
                         "), each of which needs 1; leave it out, or raise it",
                     listener);
+  }
+  if (std::string objection = objection_to_limits(settings); !objection.empty()) {
+    complaints_.add(settings.where.listen[0], std::move(objection), listener);
   }
   const ModelRow* row = find_model(settings.model);
   if (row == nullptr || row->objection == nullptr) return;

@@ -28,7 +28,7 @@ constexpr Duration kPause = std::chrono::milliseconds(100);
 
 // What a process is told of a connection, beside its descriptor.
 struct Handover {
-  SocketAddress peer;
+  Peer peer;
   std::uint64_t id = 0;
   TimePoint accepted;
 };

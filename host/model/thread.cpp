@@ -165,7 +165,7 @@ void ThreadModel::run_thread() {
 void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
   SessionContext& sessions = context_.sessions;
   const std::uint64_t id = accepted.id;
-  const SocketAddress peer = accepted.peer;
+  const Peer peer = accepted.peer;
   SessionReport report;
   try {
     TimerQueue timers;

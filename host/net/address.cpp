@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <system_error>
@@ -14,6 +15,8 @@
 namespace berth {
 
 namespace {
+
+constexpr std::size_t kUnixNameAt = offsetof(sockaddr_un, sun_path);
 
 // What getaddrinfo says, as values; `error` is one of its EAI_ numbers.
 struct Lookup {
@@ -43,6 +46,13 @@ Lookup look_up(const Address& address, int flags) {
   return found;
 }
 
+// As chmod takes it: "0660".
+std::string octal(mode_t mode) {
+  std::string text = "0";
+  for (const int shift : {6, 3, 0}) text += static_cast<char>('0' + ((mode >> shift) & 7));
+  return text;
+}
+
 Error cannot_resolve(const std::string& host, const Lookup& lookup) {
   std::string words = lookup.error == EAI_SYSTEM
                           ? std::generic_category().message(lookup.errno_value)
@@ -55,19 +65,22 @@ Error cannot_resolve(const std::string& host, const Lookup& lookup) {
 
 }  // namespace
 
-SocketAddress::SocketAddress(const sockaddr* address, socklen_t length) : ipv6_{} {
-  std::memcpy(&ipv6_, address, std::min<std::size_t>(length, sizeof ipv6_));
+SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
+    : unix_{}, size_(std::min<socklen_t>(length, sizeof unix_)) {
+  std::memcpy(&unix_, address, size_);
 }
 
-socklen_t SocketAddress::size() const {
-  switch (family()) {
-    case AF_INET:
-      return sizeof ipv4_;
-    case AF_INET6:
-      return sizeof ipv6_;
-    default:
-      return sizeof any_;
-  }
+SocketAddress SocketAddress::of_unix(std::string_view name) {
+  SocketAddress address;
+  address.unix_ = {};
+  address.unix_.sun_family = AF_UNIX;
+  const std::size_t length = std::min(name.size(), kLongestUnixName);
+  std::memcpy(address.unix_.sun_path, name.data(), length);
+  // The length tells where an abstract name ends; a path ends with a zero.
+  const bool is_abstract = name.starts_with('@');
+  if (is_abstract) address.unix_.sun_path[0] = '\0';
+  address.size_ = static_cast<socklen_t>(kUnixNameAt + length + (is_abstract ? 0 : 1));
+  return address;
 }
 
 std::uint16_t SocketAddress::port() const {
@@ -79,6 +92,11 @@ std::uint16_t SocketAddress::port() const {
     default:
       return 0;
   }
+}
+
+std::string SocketAddress::path() const {
+  if (!is_unix() || size_ <= kUnixNameAt || unix_.sun_path[0] == '\0') return "";
+  return {unix_.sun_path, ::strnlen(unix_.sun_path, size_ - kUnixNameAt)};
 }
 
 std::string SocketAddress::text() const {
@@ -97,8 +115,13 @@ std::string SocketAddress::text() const {
     }
     return "[" + std::string(host.data()) + zone + "]:" + std::to_string(port());
   }
-  return "unknown";
+  if (!is_unix()) return "unknown";
+  if (size_ <= kUnixNameAt) return "unnamed";
+  if (unix_.sun_path[0] != '\0') return path();
+  return "@" + std::string(unix_.sun_path + 1, size_ - kUnixNameAt - 1);
 }
+
+std::string SocketAddress::url() const { return (is_unix() ? "unix://" : "tcp://") + text(); }
 
 bool SocketAddress::operator==(const SocketAddress& other) const {
   if (family() != other.family() || port() != other.port()) return false;
@@ -107,15 +130,67 @@ bool SocketAddress::operator==(const SocketAddress& other) const {
     return std::memcmp(&ipv6_.sin6_addr, &other.ipv6_.sin6_addr, sizeof ipv6_.sin6_addr) == 0 &&
            ipv6_.sin6_scope_id == other.ipv6_.sin6_scope_id;
   }
-  return true;
+  return !is_unix() || text() == other.text();
 }
 
+Peer::Peer(const SocketAddress& address) : ipv6_{} {
+  if (address.family() == AF_INET) std::memcpy(&ipv4_, address.get(), sizeof ipv4_);
+  if (address.family() == AF_INET6) std::memcpy(&ipv6_, address.get(), sizeof ipv6_);
+}
+
+Peer::Peer(const ucred& credentials) : unix_{AF_UNIX, credentials} {}
+
+SocketAddress Peer::address() const {
+  switch (family()) {
+    case AF_INET:
+      return {&any_, sizeof ipv4_};
+    case AF_INET6:
+      return {&any_, sizeof ipv6_};
+    default:
+      return {};
+  }
+}
+
+std::string Peer::text() const {
+  if (family() != AF_UNIX) return address().text();
+  const ucred& who = unix_.credentials;
+  return "uid=" + std::to_string(who.uid) + ",gid=" + std::to_string(who.gid) +
+         ",pid=" + std::to_string(who.pid);
+}
+
+bool Peer::operator==(const Peer& other) const {
+  if (family() != other.family()) return false;
+  if (family() != AF_UNIX) return address() == other.address();
+  const ucred &one = unix_.credentials, &two = other.unix_.credentials;
+  return one.pid == two.pid && one.uid == two.uid && one.gid == two.gid;
+}
+
+namespace {
+
+// "" where all is as it is without a word.
+std::string settings_of(const SocketFile& file) {
+  std::string text;
+  const auto add = [&](const char* key, const std::string& value) {
+    text += std::string(text.empty() ? "?" : "&") + key + "=" + value;
+  };
+  if (file.mode != SocketFile{}.mode) add("mode", octal(file.mode));
+  if (!file.user.empty()) add("user", file.user);
+  if (!file.group.empty()) add("group", file.group);
+  return text;
+}
+
+}  // namespace
+
 std::string Address::url() const {
+  if (scheme == Scheme::unix_socket) return "unix://" + host + settings_of(file);
   const bool ipv6 = host.find(':') != std::string::npos;
   return "tcp://" + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 Result<std::vector<SocketAddress>> resolve(const Address& address) {
+  if (address.scheme == Scheme::unix_socket) {
+    return std::vector{SocketAddress::of_unix(address.host)};
+  }
   // Asked for a number the resolver is not touched: no waiting for a name server, no NSS modules.
   Lookup lookup = look_up(address, AI_NUMERICHOST);
   if (lookup.error == EAI_NONAME) lookup = look_up(address, 0);

@@ -1,9 +1,13 @@
-// Addresses as the config writes them (`tcp://HOST:PORT`) and as the kernel takes them.
+// Addresses as the config writes them (`tcp://HOST:PORT`, `unix:///PATH`) and as the kernel takes
+// them.
 #pragma once
 
 #include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,20 +16,29 @@
 
 namespace berth {
 
-// An address of a socket, in the kernel's form; small, because every connection keeps two.
+// Where a socket is: an IP address and a port, or the name of a Unix socket, in the kernel's form.
 class SocketAddress {
  public:
   SocketAddress() = default;
   // Copies what the kernel wrote; `length` beyond what this class can hold is cut.
   SocketAddress(const sockaddr* address, socklen_t length);
+  // That of a Unix socket: a path, or `@NAME` for one in the abstract namespace (man 7 unix). At
+  // most kLongestUnixName bytes.
+  [[nodiscard]] static SocketAddress of_unix(std::string_view name);
 
   [[nodiscard]] const sockaddr* get() const { return &any_; }
-  [[nodiscard]] socklen_t size() const;
+  [[nodiscard]] socklen_t size() const { return size_; }
   [[nodiscard]] int family() const { return any_.sa_family; }
-  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] bool is_unix() const { return family() == AF_UNIX; }
+  [[nodiscard]] std::uint16_t port() const;  // 0 where there is none
 
-  // "127.0.0.1:2934", "[::1]:2934"; "unknown" where there is no address.
+  // "127.0.0.1:2934", "[::1]:2934", "/run/echo.sock", "@echo"; "unknown" where there is no address,
+  // "unnamed" for a Unix socket that is not bound.
   [[nodiscard]] std::string text() const;
+  // "tcp://127.0.0.1:2934", "unix:///run/echo.sock", "unix://@echo".
+  [[nodiscard]] std::string url() const;
+  // The path of a Unix socket in the file system; "" for every other.
+  [[nodiscard]] std::string path() const;
 
   bool operator==(const SocketAddress& other) const;
 
@@ -34,24 +47,72 @@ class SocketAddress {
     sockaddr any_ = {};
     sockaddr_in ipv4_;
     sockaddr_in6 ipv6_;
+    sockaddr_un unix_;
+  };
+  socklen_t size_ = sizeof(sockaddr);
+};
+
+// sun_path with the zero that ends it; an abstract name has its zero in front.
+inline constexpr std::size_t kLongestUnixName = sizeof(sockaddr_un::sun_path) - 1;
+
+// Who is at the other end of a connection: an IP address and a port, or the credentials of the
+// process that connected to a Unix socket. Small, because every connection keeps one.
+class Peer {
+ public:
+  Peer() = default;
+  // An IP address. Of a Unix socket it says nothing: those who connect seldom have a name.
+  Peer(const SocketAddress& address);  // NOLINT(google-explicit-constructor): it is one
+  explicit Peer(const ucred& credentials);
+
+  // AF_UNSPEC where nothing is known.
+  [[nodiscard]] int family() const { return any_.sa_family; }
+  // As SocketAddress::text(); "uid=1000,gid=1000,pid=4711" for who connected to a Unix socket.
+  [[nodiscard]] std::string text() const;
+  // Of an IP address, else {}.
+  [[nodiscard]] SocketAddress address() const;
+
+  bool operator==(const Peer& other) const;
+
+ private:
+  struct UnixPeer {
+    sa_family_t family;
+    ucred credentials;
+  };
+  union {
+    sockaddr any_ = {};
+    sockaddr_in ipv4_;
+    sockaddr_in6 ipv6_;
+    UnixPeer unix_;
   };
 };
 
-enum class Scheme { tcp };
+enum class Scheme { tcp, unix_socket };
+
+// The file of a Unix socket: who may connect is who may write to it (man 7 unix).
+struct SocketFile {
+  mode_t mode = 0660;
+  std::string user{}, group{};  // as written, names or numbers; empty: the host's own
+  // What these come to, as far as it has been found out.
+  std::optional<uid_t> uid{};
+  std::optional<gid_t> gid{};
+  bool operator==(const SocketFile&) const = default;
+};
 
 // An address as it was written, checked for form but not yet resolved.
 struct Address {
   Scheme scheme = Scheme::tcp;
-  std::string host;  // without brackets
+  std::string host;  // without brackets; of a Unix socket: its path, or '@' and its abstract name
   std::uint16_t port = 0;
+  SocketFile file{};  // of a Unix socket with a path
 
-  // Back to `tcp://HOST:PORT`, with brackets around IPv6.
+  // Back to `tcp://HOST:PORT`, with brackets around IPv6, or to `unix://NAME?mode=…`.
   [[nodiscard]] std::string url() const;
   bool operator==(const Address&) const = default;
 };
 
-// Takes `tcp://HOST:PORT`, HOST an IPv4 address, an IPv6 address in brackets or a host name.
-// The error says what part is wrong and what an address looks like.
+// Takes `tcp://HOST:PORT`, HOST an IPv4 address, an IPv6 address in brackets or a host name;
+// `unix:///PATH` with `?mode=0660&user=NAME&group=NAME` as far as wanted; and `unix://@NAME`. The
+// error says what part is wrong and what an address looks like.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
 // The socket addresses that `address` stands for; a name may stand for several. Blocks on the

@@ -56,7 +56,8 @@ std::optional<unsigned> parse_prefix(std::string_view digits, unsigned most) {
 
 }  // namespace
 
-AddressBits bits_of(const SocketAddress& address) {
+AddressBits bits_of(const Peer& peer) {
+  const SocketAddress address = peer.address();
   if (address.family() == AF_INET) {
     sockaddr_in ipv4;
     std::memcpy(&ipv4, address.get(), sizeof ipv4);
@@ -79,12 +80,12 @@ AddressBits leading_bits(AddressBits bits, unsigned prefix) {
   return bits;
 }
 
-Network::Network(const SocketAddress& address, unsigned prefix)
+Network::Network(const Peer& address, unsigned prefix)
     : prefix_(static_cast<std::uint8_t>(prefix + (address.family() == AF_INET ? kMappedBits : 0))) {
   bits_ = leading_bits(bits_of(address), prefix_);
 }
 
-bool Network::contains(const SocketAddress& address) const {
+bool Network::contains(const Peer& address) const {
   // As numbers IPv4 addresses lie within ::/0; nobody who writes that means them.
   const bool is_ipv4 = address.family() == AF_INET;
   if (!is_ipv4 && address.family() != AF_INET6) return false;
@@ -92,7 +93,7 @@ bool Network::contains(const SocketAddress& address) const {
   return is_ipv4 == for_ipv4 && leading_bits(bits_of(address), prefix_) == bits_;
 }
 
-bool Network::begins_at(const SocketAddress& address) const { return bits_of(address) == bits_; }
+bool Network::begins_at(const Peer& address) const { return bits_of(address) == bits_; }
 
 std::string Network::text() const {
   const bool is_ipv4 = prefix_ >= kMappedBits && is_mapped(bits_);

@@ -16,7 +16,7 @@ namespace berth {
 // for IPv6 take nothing else here, nobody comes under such an address by itself.
 using AddressBits = std::array<std::uint8_t, 16>;
 // Zeros where it is no IP address.
-[[nodiscard]] AddressBits bits_of(const SocketAddress& address);
+[[nodiscard]] AddressBits bits_of(const Peer& peer);
 // `prefix` from 0 to 128.
 [[nodiscard]] AddressBits leading_bits(AddressBits bits, unsigned prefix);
 
@@ -24,12 +24,12 @@ class Network {
  public:
   // The addresses whose first `prefix` bits, up to 32 or 128, are those of `address`. The rest of
   // it is not looked at, and no more is its port.
-  Network(const SocketAddress& address, unsigned prefix);
+  Network(const Peer& address, unsigned prefix);
 
   // Never for what is no IP address.
-  [[nodiscard]] bool contains(const SocketAddress& address) const;
+  [[nodiscard]] bool contains(const Peer& address) const;
   // Whether it is the first address of the network, all bits behind the prefix zero.
-  [[nodiscard]] bool begins_at(const SocketAddress& address) const;
+  [[nodiscard]] bool begins_at(const Peer& address) const;
   // "10.0.0.0/8"
   [[nodiscard]] std::string text() const;
 

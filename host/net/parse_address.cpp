@@ -7,6 +7,8 @@
 #include <charconv>
 #include <optional>
 
+#include "net/parse_unix_address.hpp"
+
 namespace berth {
 
 namespace {
@@ -58,6 +60,12 @@ std::string completed(std::string_view text) {
 
 Error no_scheme(std::string_view text) {
   std::string_view rest = text;
+  // So other programs write it: `unix:/run/echo.sock`.
+  if (rest.starts_with("unix:")) rest.remove_prefix(5);
+  if (rest.starts_with('/') && !rest.starts_with("//")) {
+    return wrong(text, "has no scheme", "write unix://" + std::string(rest));
+  }
+  rest = text;
   // `tcp:host:port` and `tcp:/host:port` are slips of the pen, not hosts named tcp.
   if (rest.starts_with("tcp:") && !is_digits(rest.substr(4))) rest.remove_prefix(4);
   rest.remove_prefix(std::min(rest.find_first_not_of('/'), rest.size()));
@@ -158,17 +166,18 @@ Result<std::uint16_t> parse_port(std::string_view text, const Parts& parts) {
 }  // namespace
 
 Result<Address> parse_address(std::string_view text) {
-  if (text.empty()) return Error{"the address is empty: write tcp://HOST:PORT"};
+  if (text.empty()) return Error{"the address is empty: write tcp://HOST:PORT or unix:///PATH"};
   if (text.find_first_of(" \t\r\n") != std::string_view::npos) {
-    return wrong(text, "has a space in it", "write tcp://HOST:PORT without one");
+    return wrong(text, "has a space in it", "write it without one");
   }
   const auto scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return no_scheme(text);
   const std::string_view scheme = text.substr(0, scheme_end);
   std::string_view authority = text.substr(scheme_end + 3);
+  if (scheme == "unix") return parse_unix_address(text, authority);
   if (scheme != "tcp") {
     return wrong(text, "has the scheme '" + std::string(scheme) + "'",
-                 "this version serves tcp:// only, as in tcp://" + completed(authority));
+                 "this version serves tcp:// and unix://, as in tcp://" + completed(authority));
   }
   const auto path = authority.find_first_of("/?#");
   if (path != std::string_view::npos) {

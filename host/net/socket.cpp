@@ -34,8 +34,7 @@ std::string remedy(const SocketAddress& address, int errno_value) {
 }
 
 Error failed(const char* what, const SocketAddress& address, int errno_value) {
-  Error error =
-      system_error(std::string("cannot ") + what + " tcp://" + address.text(), errno_value);
+  Error error = system_error(std::string("cannot ") + what + " " + address.url(), errno_value);
   error.message += remedy(address, errno_value);
   return error;
 }
@@ -114,6 +113,7 @@ Result<std::vector<Fd>> listen_beside(Fd bound, int backlog, unsigned count) {
 
 Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count) {
   if (sockets.size() >= count) return {};
+  if (local_address(sockets[0].get()).is_unix()) return {};
   const SocketAddress address = local_address(sockets[0].get());
   if (!set_option(sockets[0], SOL_SOCKET, SO_REUSEPORT)) return failed("share", address, errno);
   while (sockets.size() < count) {
@@ -130,8 +130,16 @@ bool is_listening(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0;
 }
 
+Peer peer_of(int connection, const SocketAddress& address) {
+  if (!address.is_unix()) return address;
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return {};
+  return Peer(credentials);
+}
+
 SocketAddress local_address(int socket) {
-  sockaddr_in6 address{};
+  sockaddr_storage address{};
   socklen_t length = sizeof address;
   auto* any = reinterpret_cast<sockaddr*>(&address);
   if (getsockname(socket, any, &length) != 0) return {};

@@ -22,11 +22,15 @@ namespace berth {
                                                       unsigned count);
 
 // Binds as many more as are missing to `count` at the address of those given, which listen there;
-// they are to listen(2) later.
+// they are to listen(2) later. Of Unix sockets there is but one at an address, for all workers.
 [[nodiscard]] Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count);
 
 // Whether a socket listens (SO_ACCEPTCONN, man 7 socket).
 [[nodiscard]] bool is_listening(int socket);
+
+// Who is at the other end of a connection that accept(2) gave, from `address`: of a Unix socket the
+// credentials as they were when it was connected (SO_PEERCRED, man 7 unix).
+[[nodiscard]] Peer peer_of(int connection, const SocketAddress& address);
 
 // `count` of them as above, the first being one that is bound already, by a service manager say.
 // All but it take a host that runs as the user who made it.

@@ -88,10 +88,9 @@ void Acceptor::set_timeouts(int socket, Timeouts timeouts) {
 }
 
 void Acceptor::listen(std::vector<Fd> sockets, Timeouts timeouts) {
-  const timeval receive = timeval_of(timeouts.receive), send = timeval_of(timeouts.send);
+  timeouts_ = timeouts;
   for (Fd& socket : sockets) {
-    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive);
-    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
+    set_timeouts(socket.get(), timeouts);
     listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
     listeners_.back()->watch(loop_);
   }
@@ -120,9 +119,11 @@ bool Acceptor::accept_one(int socket) {
   const int flags = SOCK_CLOEXEC | (rules_.blocking_sockets ? 0 : SOCK_NONBLOCK);
   Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&storage), &length, flags));
   if (!connection) return on_failure(errno);
-  const SocketAddress peer(reinterpret_cast<sockaddr*>(&storage), length);
+  const SocketAddress from(reinterpret_cast<sockaddr*>(&storage), length);
+  const Peer peer = peer_of(connection.get(), from);
   if (rules_.admission != nullptr && !rules_.admission->admits(peer)) return true;
   const int number = connection.get();
+  if (from.is_unix()) set_timeouts(number, timeouts_);  // which these do not inherit
   start_or_close(std::move(connection), peer);
   // The kernel gives the lowest free number: those below are all taken.
   const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
@@ -135,7 +136,7 @@ bool Acceptor::accept_one(int socket) {
   return false;
 }
 
-void Acceptor::start_or_close(Fd socket, const SocketAddress& peer) {
+void Acceptor::start_or_close(Fd socket, const Peer& peer) {
   rules_.rate.count(loop_.now());
   AcceptedConnection accepted{
       .socket = std::move(socket), .peer = peer, .id = ++accepted_, .accepted = loop_.now()};

@@ -69,7 +69,7 @@ class Acceptor {
   [[nodiscard]] bool may_accept();
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(int socket);
-  void start_or_close(Fd socket, const SocketAddress& peer);
+  void start_or_close(Fd socket, const Peer& peer);
   bool on_failure(int error);
   void pause(Pause why);
   void resume();
@@ -81,6 +81,7 @@ class Acceptor {
   std::function<std::size_t()> sessions_;
   std::function<void(AcceptedConnection)> start_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  Timeouts timeouts_;
   CallTimer retry_;
   Pause paused_ = Pause::no;
   TimePoint last_said_ = TimePoint::min();

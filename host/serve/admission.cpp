@@ -13,12 +13,13 @@ namespace {
 // At most one line in so long.
 constexpr Duration kQuiet = std::chrono::seconds(10);
 
-bool any_contains(const std::vector<Network>& networks, const SocketAddress& peer) {
+bool any_contains(const std::vector<Network>& networks, const Peer& peer) {
   return std::any_of(networks.begin(), networks.end(),
                      [&](const Network& network) { return network.contains(peer); });
 }
 
-bool is_allowed(const ListenerSettings& settings, const SocketAddress& peer) {
+bool is_allowed(const ListenerSettings& settings, const Peer& peer) {
+  if (peer.family() == AF_UNIX) return true;  // the socket's mode has let it in
   if (any_contains(settings.deny, peer)) return false;
   return settings.allow.empty() || any_contains(settings.allow, peer);
 }
@@ -45,7 +46,7 @@ Admission::Admission(EventLoop& loop, const SessionContext& sessions, DenialCoun
 
 Admission::~Admission() { tell_rest(); }
 
-bool Admission::admits(const SocketAddress& peer) {
+bool Admission::admits(const Peer& peer) {
   if (!is_allowed(sessions_.settings, peer)) {
     deny(Denial::address, peer);
     return false;
@@ -57,7 +58,7 @@ bool Admission::admits(const SocketAddress& peer) {
   return true;
 }
 
-void Admission::deny(Denial kind, const SocketAddress& peer) {
+void Admission::deny(Denial kind, const Peer& peer) {
   const auto index = static_cast<std::size_t>(kind);
   ++counters_.by_kind[index];
   if (tell_.armed()) {
@@ -70,7 +71,7 @@ void Admission::deny(Denial kind, const SocketAddress& peer) {
   tell_.arm(after(said_, kQuiet));
 }
 
-std::string Admission::reason(Denial kind, const SocketAddress& peer) const {
+std::string Admission::reason(Denial kind, const Peer& peer) const {
   const ListenerSettings& settings = sessions_.settings;
   switch (kind) {
     case Denial::address:

@@ -47,13 +47,13 @@ class Admission {
 
   // Whether the connection may be served. It then counts for its source until
   // SessionContext::give_back().
-  [[nodiscard]] bool admits(const SocketAddress& peer);
+  [[nodiscard]] bool admits(const Peer& peer);
   // One that was admitted has come to nothing.
-  void withdraw(const SocketAddress& peer) { sessions_.give_back(peer); }
+  void withdraw(const Peer& peer) { sessions_.give_back(peer); }
 
  private:
-  void deny(Denial kind, const SocketAddress& peer);
-  [[nodiscard]] std::string reason(Denial kind, const SocketAddress& peer) const;
+  void deny(Denial kind, const Peer& peer);
+  [[nodiscard]] std::string reason(Denial kind, const Peer& peer) const;
   void tell_rest();
 
   EventLoop& loop_;
@@ -61,8 +61,8 @@ class Admission {
   DenialCounters& counters_;
   CallTimer tell_;  // armed: a line was written, and what is denied until then is told then
   std::array<std::uint64_t, kDenialKinds> untold_{};
-  SocketAddress last_;  // of those
-  TimePoint said_;      // when the last line was written
+  Peer last_;       // of those
+  TimePoint said_;  // when the last line was written
 };
 
 }  // namespace berth

@@ -19,7 +19,7 @@ struct CrashNote {
 
   std::atomic<int> signal{0};  // 0: no crash; written last
   std::uint64_t connection = 0;
-  SocketAddress peer;
+  Peer peer;
 };
 
 // The session whose handler runs on this thread; null between sessions. The crash handler reads it.

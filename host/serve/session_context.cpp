@@ -83,7 +83,7 @@ void log_opened(Log& log, const AcceptedConnection& connection) {
   log.info("connection {} from {}", connection.id, connection.peer.text());
 }
 
-void SessionContext::give_back(const SocketAddress& peer) const {
+void SessionContext::give_back(const Peer& peer) const {
   if (sources != nullptr) sources->give_back(peer);
 }
 

@@ -20,7 +20,7 @@ class SourceCounts;
 // fails.
 struct AcceptedConnection {
   Fd socket;
-  SocketAddress peer;
+  Peer peer;
   std::uint64_t id = 0;
   TimePoint accepted;
 };
@@ -45,7 +45,7 @@ enum class SessionLimit : std::uint8_t { none, idle, write, whole };
 // the session's process and the worker.
 struct SessionReport {
   std::uint64_t id = 0;
-  SocketAddress peer;
+  Peer peer;
   TimePoint accepted;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
@@ -87,7 +87,7 @@ struct SessionContext {
   SourceCounts* sources = nullptr;  // where connections are counted by source
 
   // The connection from there, which was let in, is over or came to nothing.
-  void give_back(const SocketAddress& peer) const;
+  void give_back(const Peer& peer) const;
 };
 
 // When a session that began then has lasted as long as it may; kNever without such a limit.

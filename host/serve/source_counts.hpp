@@ -18,15 +18,15 @@ class SourceCounts {
 
   // Whether its source may have one more connection, which then counts until give_back(). What is
   // no IP address is of no source, and may.
-  [[nodiscard]] bool take(const SocketAddress& peer);
+  [[nodiscard]] bool take(const Peer& peer);
   // From any thread.
-  void give_back(const SocketAddress& peer);
+  void give_back(const Peer& peer);
 
   // "192.0.2.7", "2001:db8::/64"
-  [[nodiscard]] std::string source_text(const SocketAddress& peer) const;
+  [[nodiscard]] std::string source_text(const Peer& peer) const;
 
  private:
-  [[nodiscard]] unsigned prefix_for(const SocketAddress& peer) const;
+  [[nodiscard]] unsigned prefix_for(const Peer& peer) const;
 
   SourceTable& table_;
   const unsigned worker_;

@@ -75,12 +75,16 @@ Result<SocketAddress> address_of_listening(int descriptor) {
     return Error{"is no stream socket (ListenStream= makes one)"};
   }
   const int family = option_of(descriptor, SO_DOMAIN);
-  if (family != AF_INET && family != AF_INET6) return Error{"is no socket of TCP"};
+  if (family != AF_INET && family != AF_INET6 && family != AF_UNIX) {
+    return Error{"is neither a socket of TCP nor a Unix socket"};
+  }
   if (option_of(descriptor, SO_ACCEPTCONN) == 0 && is_connected(descriptor)) {
     return Error{"is a connection and no socket that listens (Accept=no hands over the latter)"};
   }
   const SocketAddress address = local_address(descriptor);
-  if (address.port() == 0) return Error{"is not bound to a port"};
+  if (address.is_unix() && address.size() <= sizeof(sa_family_t))
+    return Error{"is not bound to a path"};
+  if (!address.is_unix() && address.port() == 0) return Error{"is not bound to a port"};
   return address;
 }
 
@@ -132,7 +136,7 @@ std::vector<ActivatedSocket> ActivatedSockets::take_rest() { return std::exchang
 
 std::string not_wanted(const ActivatedSocket& socket) {
   return "socket activation: no listener is called " + in_quotes(socket.name) +
-         ", and none listens on tcp://" + socket.address.text() +
+         ", and none listens on " + socket.address.url() +
          "; that socket is closed (FileDescriptorName= in its unit can name a listener)";
 }
 

@@ -1,14 +1,10 @@
 #include "supervise/control_server.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 namespace berth {
 
@@ -24,25 +20,6 @@ constexpr int kBacklog = 16;
 // Room for the longest answer; the kernel may cut it to net.core.wmem_max.
 constexpr int kSendBuffer = 1 << 20;
 
-Result<sockaddr_un> address_of(const fs::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.string().size() >= sizeof address.sun_path) {
-    return Error{"the path of the control socket is too long: " + path.string()};
-  }
-  std::strcpy(address.sun_path, path.c_str());
-  return address;
-}
-
-// Whether somebody listens there. A socket that nobody listens on any more refuses.
-bool is_live(const sockaddr_un& address) {
-  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    return true;
-  }
-  return errno == EAGAIN;  // its backlog is full
-}
-
 bool is_one_of_us(int socket) {
   ucred peer{};
   socklen_t length = sizeof peer;
@@ -51,33 +28,6 @@ bool is_one_of_us(int socket) {
 }
 
 }  // namespace
-
-ControlSocket::ControlSocket(Fd listening, fs::path path)
-    : listening_(std::move(listening)), path_(std::move(path)) {
-  struct stat there {};
-  if (::lstat(path_.c_str(), &there) != 0) return;
-  device_ = there.st_dev;
-  inode_ = there.st_ino;
-}
-
-ControlSocket& ControlSocket::operator=(ControlSocket&& other) noexcept {
-  std::swap(listening_, other.listening_);
-  std::swap(path_, other.path_);
-  std::swap(device_, other.device_);
-  std::swap(inode_, other.inode_);
-  return *this;
-}
-
-bool ControlSocket::is_in_place() const {
-  struct stat there {};
-  return listening_ && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ &&
-         there.st_ino == inode_;
-}
-
-void ControlSocket::remove() {
-  if (is_in_place()) ::unlink(path_.c_str());
-  listening_.reset();
-}
 
 // One connection, until it is answered.
 class ControlServer::Client {
@@ -130,53 +80,35 @@ ControlServer::ControlServer(EventLoop& loop, Log& log,
 
 ControlServer::~ControlServer() { close(); }
 
-Result<ControlSocket> ControlServer::bind(const fs::path& path) {
-  const auto address = address_of(path);
-  if (!address) return address.error();
-  struct stat there {};
-  if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode)) {
-    return Error{"the path of the control socket is taken by something else: " + path.string()};
+Result<UnixListener> ControlServer::bind(const fs::path& path) {
+  const std::string name = path.string();
+  if (name.size() > kLongestUnixName) {
+    return Error{"the path of the control socket is too long: " + name};
   }
-  if (is_live(address.value())) {
-    return Error{"another host listens on the control socket " + path.string()};
-  }
-  // Under another name first: so the path never leads to a socket that nobody listens on, and one
-  // that a dead host left is replaced in one step (man 2 rename).
-  const fs::path fresh = path.string() + "." + std::to_string(::getpid());
-  const auto fresh_address = address_of(fresh);
-  if (!fresh_address) return fresh_address.error();
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const auto* const name = reinterpret_cast<const sockaddr*>(&fresh_address.value());
-  ::unlink(fresh.c_str());
-  const mode_t mask = ::umask(0177);  // the supervisor has one thread
-  const bool bound = socket && ::bind(socket.get(), name, sizeof(sockaddr_un)) == 0;
-  const int error = errno;
-  ::umask(mask);
-  if (!bound) return system_error("cannot bind the control socket " + path.string(), error);
-  if (::listen(socket.get(), kBacklog) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    ::unlink(fresh.c_str());
-    return system_error("cannot listen on the control socket " + path.string(), reason);
-  }
-  return ControlSocket(std::move(socket), path);
+  auto listener = listen_on_unix(SocketAddress::of_unix(name), {.mode = 0600}, kBacklog);
+  if (listener) return listener;
+  return Error{"control socket: " + listener.error().message};
 }
 
-void ControlServer::move_to(ControlSocket socket) {
+void ControlServer::move_to(UnixListener listener) {
   close();
-  socket_ = std::move(socket);
-  watcher_.start(loop_.demultiplexer(), socket_.listening().get());
+  listener_ = std::move(listener);
+  watcher_.start(loop_.demultiplexer(), descriptor());
 }
 
-void ControlServer::adopt(Fd listening, const fs::path& path) {
-  move_to(ControlSocket(std::move(listening), path));
+void ControlServer::adopt(Fd socket, const fs::path& path) {
+  move_to({std::move(socket), std::make_shared<OwnSocketFile>(path.string())});
 }
 
-bool ControlServer::is_reachable() const { return socket_.is_in_place(); }
+bool ControlServer::is_reachable() const {
+  return listener_.file != nullptr && listener_.file->is_in_place();
+}
 
 void ControlServer::close() {
-  if (!socket_.listening()) return;
+  if (!listener_.socket) return;
   watcher_.stop();
-  socket_.remove();
+  listener_.file.reset();
+  listener_.socket.reset();
 }
 
 void ControlServer::on_connect() {

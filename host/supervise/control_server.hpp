@@ -12,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "net/unix_socket.hpp"
 #include "serve/event_loop.hpp"
 #include "supervise/control_protocol.hpp"
 
@@ -20,27 +21,6 @@ namespace berth {
 // A client that waits for its answer. No number is used twice by one binary.
 using ControlClient = std::uint64_t;
 
-// A control socket that listens, and whose path is removed with it if it is still its own.
-class ControlSocket {
- public:
-  ControlSocket() = default;
-  ControlSocket(Fd listening, std::filesystem::path path);
-  ControlSocket(ControlSocket&&) = default;
-  ControlSocket& operator=(ControlSocket&& other) noexcept;
-  ~ControlSocket() { remove(); }
-
-  [[nodiscard]] const Fd& listening() const { return listening_; }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] bool is_in_place() const;
-  void remove();
-
- private:
-  Fd listening_;
-  std::filesystem::path path_;
-  std::uint64_t device_ = 0;
-  std::uint64_t inode_ = 0;
-};
-
 class ControlServer {
  public:
   // `asked` is called for each request that makes sense, and answers now or later.
@@ -48,13 +28,12 @@ class ControlServer {
                 std::function<void(ControlRequest, ControlClient)> asked);
   ~ControlServer();
 
-  // A socket that listens at `path`, in mode 0600 before anyone can connect. A path left by a host
-  // that is gone is taken over; one that somebody listens on, or that is no socket, is refused.
-  [[nodiscard]] static Result<ControlSocket> bind(const std::filesystem::path& path);
+  // A socket for it, in mode 0600, as listen_on_unix() makes and refuses it.
+  [[nodiscard]] static Result<UnixListener> bind(const std::filesystem::path& path);
   // Takes requests there from now on, and no longer where it did before.
-  void move_to(ControlSocket socket);
+  void move_to(UnixListener listener);
   // Goes on with the socket of a former binary.
-  void adopt(Fd listening, const std::filesystem::path& path);
+  void adopt(Fd socket, const std::filesystem::path& path);
   // Whether its path, which anyone may remove, still leads to it.
   [[nodiscard]] bool is_reachable() const;
   // No more requests; those that wait for an answer still get it. Removes the path.
@@ -64,8 +43,8 @@ class ControlServer {
   void answer(ControlClient client, const std::string& line);
 
   // For another binary: what listens (-1: nothing), and the clients that wait.
-  [[nodiscard]] int descriptor() const { return socket_.listening().get(); }
-  [[nodiscard]] const std::filesystem::path& path() const { return socket_.path(); }
+  [[nodiscard]] int descriptor() const { return listener_.socket.get(); }
+  [[nodiscard]] std::string path() const { return listener_.file ? listener_.file->path() : ""; }
   [[nodiscard]] int descriptor_of(ControlClient client) const;
   [[nodiscard]] ControlClient adopt_client(Fd socket);
 
@@ -79,7 +58,7 @@ class ControlServer {
   EventLoop& loop_;
   Log& log_;
   std::function<void(ControlRequest, ControlClient)> asked_;
-  ControlSocket socket_;
+  UnixListener listener_;
   CallWatcher watcher_;
   ControlClient last_client_ = 0;
   std::map<ControlClient, std::unique_ptr<Client>> clients_;

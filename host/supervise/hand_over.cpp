@@ -69,7 +69,8 @@ Json to_json(const HandedOver::Config& config) {
 Json to_json(const HandedOver::Bound& bound) {
   return {{"requested", to_hex(bound.requested)},
           {"actual", to_hex(bound.actual)},
-          {"sockets", bound.sockets}};
+          {"sockets", bound.sockets},
+          {"owns_file", bound.owns_file}};
 }
 
 Json to_json(const HandedOver::Worker& worker) {
@@ -128,7 +129,8 @@ HandedOver::Config config_from(const Json& json) {
 HandedOver::Bound bound_from(const Json& json) {
   return {.requested = address_from(json.at("requested")),
           .actual = address_from(json.at("actual")),
-          .sockets = all<int>(json.at("sockets"), number<int>)};
+          .sockets = all<int>(json.at("sockets"), number<int>),
+          .owns_file = json.at("owns_file").get<bool>()};
 }
 
 HandedOver::Worker worker_from(const Json& json) {

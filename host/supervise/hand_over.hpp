@@ -30,6 +30,7 @@ struct HandedOver {
     SocketAddress requested;
     SocketAddress actual;
     std::vector<int> sockets;
+    bool owns_file = false;  // that of a Unix socket, which goes with it
     bool operator==(const Bound&) const = default;
   };
   struct Worker {

@@ -143,6 +143,14 @@ Result<void> ListenerTable::make_listeners(std::map<ListenerId, ListeningSockets
   return {};
 }
 
+void ListenerTable::settle(const Plan& plan) {
+  for (const PlannedListener& planned : plan) {
+    if (!planned.is_new || !listeners_.contains(planned.id)) continue;
+    const ServedListener& listener = at(planned.id);
+    set_modes(listener.settings(), listener.sockets(), log_);
+  }
+}
+
 ServedListener::Events ListenerTable::events_of(ListenerId id) {
   return {
       .worker =
@@ -206,7 +214,7 @@ std::vector<HandedOver::Listener> ListenerTable::hand_over(const HostLife& life)
     one.groups = listener->orphans().groups();
     for (const BoundAddress& bound : listener->sockets()) {
       HandedOver::Bound& address = one.sockets.emplace_back();
-      address = {bound.requested, bound.actual, {}};
+      address = {bound.requested, bound.actual, {}, bound.file != nullptr};
       for (const Fd& socket : bound.sockets) address.sockets.push_back(socket.get());
     }
     for (unsigned i = 0; i < listener->settings().workers; ++i) {
@@ -234,6 +242,7 @@ Result<ListenerId> ListenerTable::adopt(const HandedOver::Listener& former,
   for (const HandedOver::Bound& address : former.sockets) {
     BoundAddress& bound = sockets.emplace_back();
     bound = {address.requested, address.actual, {}, true};
+    if (address.owns_file) bound.file = std::make_shared<OwnSocketFile>(address.actual.path());
     for (const int socket : address.sockets) bound.sockets.emplace_back(socket);
   }
   const ListenerId id = next_++;

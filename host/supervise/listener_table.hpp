@@ -35,6 +35,9 @@ class ListenerTable {
   // The listeners of `life` that are served now or suspended, with a new one in place of
   // `replaced`.
   [[nodiscard]] Plan plan_instead_of(ListenerId replaced, const HostLife& life);
+  // The change that was planned has come about: what was taken over becomes as its new listeners
+  // say.
+  void settle(const Plan& plan);
   // Makes the new listeners of the last plan, with their sockets, or none: the error tells all
   // addresses that failed, a line each, with their places in the config.
   [[nodiscard]] Result<void> bind(const Plan& plan, const SharedGeneration& generation,

@@ -1,5 +1,7 @@
 #include "supervise/listening.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <string>
@@ -10,30 +12,43 @@ namespace berth {
 
 namespace {
 
-// Copies of the sockets that still listen (those of a worker that has failed do not), and as many
-// more as there are workers. Where none listens any more the address is taken anew.
-Result<BoundAddress> take_over(const BoundAddress& existing, const ListenerSettings& listener) {
-  BoundAddress bound = {existing.requested, existing.actual, {}, true};
-  for (const Fd& socket : existing.sockets) {
-    if (!is_listening(socket.get())) continue;
-    bound.sockets.push_back(duplicate(socket));
-    if (!bound.sockets.back()) return system_error("cannot keep a listening socket", errno);
-  }
-  if (bound.sockets.empty()) {
-    auto made = listen_together(existing.actual, listener.backlog, listener.workers);
+Result<BoundAddress> listen_anew(const SocketAddress& requested, const Address& written,
+                                 const ListenerSettings& listener) {
+  if (requested.is_unix()) {
+    auto made = listen_on_unix(requested, written.file, listener.backlog);
     if (!made) return made.error();
-    bound.sockets = std::move(*made);
-  } else if (auto joined = bind_beside(bound.sockets, listener.workers); !joined) {
-    return joined.error();
+    BoundAddress bound = {requested, requested, {}, false, std::move(made->file)};
+    bound.sockets.push_back(std::move(made->socket));
+    return bound;
   }
-  return bound;
-}
-
-Result<BoundAddress> listen_anew(const SocketAddress& requested, const ListenerSettings& listener) {
   auto made = listen_together(requested, listener.backlog, listener.workers);
   if (!made) return made.error();
   const SocketAddress actual = local_address(made->front().get());
   return BoundAddress{requested, actual, std::move(*made), false};
+}
+
+// Whether clients can still come to it: the file of a Unix socket can be removed by anyone.
+bool is_reachable(const BoundAddress& bound) { return !bound.file || bound.file->is_in_place(); }
+
+// Copies of the sockets that still listen (those of a worker that has failed do not), and as many
+// more as there are workers. Where none listens any more the address is taken anew.
+Result<BoundAddress> take_over(const BoundAddress& existing, const Address& written,
+                               const ListenerSettings& listener) {
+  BoundAddress bound = {existing.requested, existing.actual, {}, true, existing.file};
+  for (const Fd& socket : existing.sockets) {
+    if (!is_listening(socket.get()) || !is_reachable(existing)) continue;
+    bound.sockets.push_back(duplicate(socket));
+    if (!bound.sockets.back()) return system_error("cannot keep a listening socket", errno);
+  }
+  if (bound.sockets.empty()) {
+    auto anew = listen_anew(existing.actual, written, listener);
+    if (!anew) return anew.error();
+    bound.sockets = std::move(anew->sockets);
+    bound.file = std::move(anew->file);
+  } else if (auto joined = bind_beside(bound.sockets, listener.workers); !joined) {
+    return joined.error();
+  }
+  return bound;
 }
 
 Result<BoundAddress> take_activated(ActivatedSocket activated, const ListenerSettings& listener) {
@@ -42,24 +57,60 @@ Result<BoundAddress> take_activated(ActivatedSocket activated, const ListenerSet
   return BoundAddress{activated.address, activated.address, std::move(*made), false};
 }
 
+std::vector<int> sockets_of(const BoundAddress& bound, unsigned worker, unsigned workers) {
+  const bool is_shared = bound.actual.is_unix();
+  std::vector<int> numbers;
+  for (std::size_t i = is_shared ? 0 : worker; i < bound.sockets.size(); i += workers) {
+    numbers.push_back(bound.sockets[i].get());
+  }
+  return numbers;
+}
+
 }  // namespace
 
 std::vector<int> sockets_of(const ListeningSockets& listening, unsigned worker, unsigned workers) {
-  std::vector<int> numbers;
+  std::vector<int> all;
   for (const BoundAddress& bound : listening) {
-    for (std::size_t i = worker; i < bound.sockets.size(); i += workers) {
-      numbers.push_back(bound.sockets[i].get());
+    const std::vector<int> some = sockets_of(bound, worker, workers);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+void refuse_clients(ListeningSockets& listening, unsigned worker, unsigned workers, bool all) {
+  for (BoundAddress& bound : listening) {
+    if (bound.actual.is_unix()) {
+      const bool is_managers = !bound.file && !bound.actual.path().empty();
+      if (all && !is_managers) bound.sockets.clear();
+      continue;
+    }
+    for (const int socket : sockets_of(bound, worker, workers)) (void)::shutdown(socket, SHUT_RDWR);
+  }
+}
+
+void set_modes(const ListenerSettings& listener, const ListeningSockets& listening, Log& log) {
+  for (const BoundAddress& bound : listening) {
+    if (!bound.taken_over || bound.file == nullptr) continue;
+    for (const Address& written : listener.listen) {
+      if (written.host != bound.file->path()) continue;
+      if (const auto done = bound.file->become(written.file); !done) {
+        log.error("listener '{}': {}", listener.name, done.error().message);
+      }
     }
   }
-  return numbers;
+}
+
+bool all_reachable(const ListeningSockets& listening) {
+  return std::all_of(listening.begin(), listening.end(), is_reachable);
 }
 
 bool all_live_on(const ListeningSockets& listening,
                  const std::vector<const ListeningSockets*>& others) {
   return std::all_of(listening.begin(), listening.end(), [&](const BoundAddress& bound) {
     return std::any_of(others.begin(), others.end(), [&](const ListeningSockets* other) {
-      return std::any_of(other->begin(), other->end(),
-                         [&](const BoundAddress& there) { return there.actual == bound.actual; });
+      return std::any_of(other->begin(), other->end(), [&](const BoundAddress& there) {
+        return there.actual == bound.actual && there.file == bound.file;
+      });
     });
   });
 }
@@ -67,8 +118,8 @@ bool all_live_on(const ListeningSockets& listening,
 void tell_listening(const ListenerSettings& listener, const ListeningSockets& listening, Log& log) {
   for (const BoundAddress& bound : listening) {
     if (bound.taken_over) continue;
-    log.info("listener '{}': listening on tcp://{} (model {}, handler {})", listener.name,
-             bound.actual.text(), listener.model, listener.handler);
+    log.info("listener '{}': listening on {} (model {}, handler {})", listener.name,
+             bound.actual.url(), listener.model, listener.handler);
   }
   if (listener.backlog > longest_backlog()) {
     log.warn("listener '{}': the kernel cuts its backlog of {} to {} (net.core.somaxconn)",
@@ -89,7 +140,7 @@ ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningS
       continue;
     }
     for (const SocketAddress& requested : addresses.value()) {
-      auto bound = bind_one(requested, listener, predecessor);
+      auto bound = bind_one(requested, listener.listen[i], listener, predecessor);
       if (!bound) {
         problems.add(where, who + bound.error().message);
         continue;
@@ -115,16 +166,16 @@ bool Binder::take_named(const ListenerSettings& listener, ListeningSockets& sock
   return !named.empty();
 }
 
-Result<BoundAddress> Binder::bind_one(const SocketAddress& requested,
+Result<BoundAddress> Binder::bind_one(const SocketAddress& requested, const Address& written,
                                       const ListenerSettings& listener,
                                       const ListeningSockets* predecessor) {
   if (const BoundAddress* const existing = find(requested, predecessor)) {
-    return take_over(*existing, listener);
+    return take_over(*existing, written, listener);
   }
   if (auto activated = activated_.take_at(requested)) {
     return take_activated(std::move(*activated), listener);
   }
-  return listen_anew(requested, listener);
+  return listen_anew(requested, written, listener);
 }
 
 const BoundAddress* Binder::find(const SocketAddress& requested,
@@ -132,7 +183,7 @@ const BoundAddress* Binder::find(const SocketAddress& requested,
   if (predecessor != nullptr) {
     if (const BoundAddress* found = take_from(*predecessor, requested)) return found;
   }
-  if (requested.port() == 0) return nullptr;  // another one each time
+  if (!requested.is_unix() && requested.port() == 0) return nullptr;  // another one each time
   for (const ListeningSockets* listening : existing_) {
     if (const BoundAddress* found = take_from(*listening, requested)) return found;
   }

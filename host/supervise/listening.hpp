@@ -3,6 +3,7 @@
 // those of the one before it.
 #pragma once
 
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/source.hpp"
 #include "net/address.hpp"
+#include "net/unix_socket.hpp"
 #include "serve/listener_settings.hpp"
 #include "supervise/activated_sockets.hpp"
 
@@ -21,14 +23,29 @@ struct BoundAddress {
   SocketAddress actual;
   // At least one for each worker: workers share the address, but no socket, so that each has queues
   // of its own. More where there were more workers once: what waits in a queue is never given up.
+  // Of Unix sockets one, which all workers share.
   std::vector<Fd> sockets;
   bool taken_over = false;  // from a listener that served here before
+  // Of a Unix socket that was bound here. Shared with who takes it over; the last one removes it.
+  std::shared_ptr<OwnSocketFile> file = nullptr;
 };
 using ListeningSockets = std::vector<BoundAddress>;
 
 // Those that a worker accepts from. Each socket is one worker's.
 [[nodiscard]] std::vector<int> sockets_of(const ListeningSockets& listening, unsigned worker,
                                           unsigned workers);
+
+// Ends the listening of a worker that is not started again: who waits is reset, who comes is
+// refused. A Unix socket, which the workers share, ends with the last of them, when `all` are gone;
+// one of a service manager's does not, since it could not be made to listen again.
+void refuse_clients(ListeningSockets& listening, unsigned worker, unsigned workers, bool all);
+
+// Gives the files of Unix sockets that were taken over the mode and owner that this listener says;
+// what cannot be done is told in the log.
+void set_modes(const ListenerSettings& listener, const ListeningSockets& listening, Log& log);
+
+// Whether clients can come to all of them: none of the Unix sockets has lost its file.
+[[nodiscard]] bool all_reachable(const ListeningSockets& listening);
 
 // Whether somebody else holds every address of `listening` too.
 [[nodiscard]] bool all_live_on(const ListeningSockets& listening,
@@ -59,6 +76,7 @@ class Binder {
   [[nodiscard]] bool take_named(const ListenerSettings& listener, ListeningSockets& sockets,
                                 Diagnostics& problems);
   [[nodiscard]] Result<BoundAddress> bind_one(const SocketAddress& requested,
+                                              const Address& written,
                                               const ListenerSettings& listener,
                                               const ListeningSockets* predecessor);
   [[nodiscard]] const BoundAddress* find(const SocketAddress& requested,

@@ -1,7 +1,6 @@
 #include "supervise/served_listener.hpp"
 
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -43,8 +42,8 @@ ServedListener::ServedListener(SharedGeneration generation, std::size_t place,
 
 bool ServedListener::is_same_as(const ListenerSettings& settings_then,
                                 const std::filesystem::path& handler_then) const {
-  return !adopted_ && settings() == settings_then && handler() == handler_then &&
-         handler_file_ == identity_of(handler_then);
+  return !adopted_ && all_reachable(sockets_) && settings() == settings_then &&
+         handler() == handler_then && handler_file_ == identity_of(handler_then);
 }
 
 bool ServedListener::on_death(pid_t pid, int status) {
@@ -89,7 +88,10 @@ void ServedListener::reopen_logs() {
 void ServedListener::begin_leaving(bool handed_over) {
   leaving_ = true;
   handed_over_ = handed_over;
-  for (BoundAddress& bound : sockets_) bound.sockets.clear();
+  for (BoundAddress& bound : sockets_) {
+    bound.file.reset();
+    bound.sockets.clear();
+  }
   orphans_.send_signal(SIGTERM);
   const TimePoint now = Clock::now();
   deadline_.arm(after(now, settings().drain_timeout));
@@ -119,10 +121,7 @@ void ServedListener::give_up(unsigned index, bool all_have_failed) {
       "listener '{}': worker {} has died {} times within {}: it has failed and is not "
       "started again",
       settings().name, index, RestartPolicy::kDeaths, format_duration(RestartPolicy::kWindow));
-  // No other worker shares the sockets, so this stops nobody else.
-  for (const int socket : sockets_of(sockets_, index, settings().workers)) {
-    (void)::shutdown(socket, SHUT_RDWR);
-  }
+  refuse_clients(sockets_, index, settings().workers, all_have_failed);
   if (all_have_failed) {
     return log_.critical("listener '{}' has failed: its clients are refused until a reload",
                          settings().name);

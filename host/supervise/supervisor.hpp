@@ -76,7 +76,7 @@ class Supervisor {
   void watch_files();
 
   // The control socket.
-  [[nodiscard]] Result<ControlSocket> bind_control(const std::filesystem::path& given) const;
+  [[nodiscard]] Result<UnixListener> bind_control(const std::filesystem::path& given) const;
   [[nodiscard]] Result<void> open_control();
   [[nodiscard]] Result<void> prepare_control();
   void on_request(const ControlRequest& request, ControlClient client);
@@ -113,7 +113,7 @@ class Supervisor {
   ChildJob job_;
   FileWatch files_;
   ControlServer control_;
-  std::optional<ControlSocket> next_control_;  // of the change under way
+  std::optional<UnixListener> next_control_;  // of the change under way
   // Who waits for the change under way, for a later one, for the end, for a listener's.
   std::vector<ControlClient> asked_;
   std::vector<ControlClient> asked_to_reload_;

@@ -187,6 +187,7 @@ Result<void> Supervisor::bind_all() {
 
 void Supervisor::on_change_done() {
   if (is_reload()) generation_ = next_;
+  listeners_.settle(plan_);
   if (next_control_) control_.move_to(*std::exchange(next_control_, std::nullopt));
   log_.info("{}", summary_);
   manager_.ready(summary_);
@@ -287,7 +288,7 @@ HandedOver Supervisor::state() const {
                       .configs = {},
                       .listeners = listeners_.hand_over(life_),
                       .control = control_.descriptor(),
-                      .control_path = control_.path().string(),
+                      .control_path = control_.path(),
                       .clients = {}};
   std::set<SharedGeneration> generations = listeners_.generations();
   generations.insert(generation_);

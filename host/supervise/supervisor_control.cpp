@@ -42,7 +42,7 @@ Json listener_status(ListenerId id, const ServedListener& listener, const HostLi
   const ListenerSettings& settings = listener.settings();
   Json addresses = Json::array();
   for (const BoundAddress& bound : listener.sockets()) {
-    addresses.push_back("tcp://" + bound.actual.text());
+    addresses.push_back(bound.actual.url());
   }
   Json workers = Json::array();
   for (unsigned i = 0; i < settings.workers; ++i) {
@@ -63,7 +63,7 @@ Json listener_status(ListenerId id, const ServedListener& listener, const HostLi
 
 // ---- The socket ----
 
-Result<ControlSocket> Supervisor::bind_control(const std::filesystem::path& given) const {
+Result<UnixListener> Supervisor::bind_control(const std::filesystem::path& given) const {
   if (!given.empty()) return ControlServer::bind(given);
   const auto path = default_control_path(setup_.file);
   auto made = make_control_folder(path);

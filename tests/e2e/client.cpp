@@ -5,9 +5,11 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -50,7 +52,34 @@ int connect_to(std::uint16_t port, const std::string& from, int receive_buffer =
   return -1;
 }
 
+// The same, to a Unix socket.
+int connect_to(const std::string& name) {
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval patience{kPatience.count(), 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  name.copy(address.sun_path, sizeof address.sun_path - 1);
+  std::size_t length = offsetof(sockaddr_un, sun_path) + name.size();
+  if (name[0] == '@') {
+    address.sun_path[0] = '\0';
+  } else {
+    ++length;
+  }
+  const auto* const any = reinterpret_cast<const sockaddr*>(&address);
+  if (::connect(socket, any, static_cast<socklen_t>(length)) == 0) return socket;
+  const int failure = errno;
+  ::close(socket);
+  errno = failure;
+  return -1;
+}
+
 }  // namespace
+
+Client::Client(const std::string& socket) : socket_(connect_to(socket)) {
+  if (socket_ < 0) fail("cannot connect");
+}
 
 Client::Client(std::uint16_t port, int receive_buffer)
     : socket_(connect_to(port, "127.0.0.1", receive_buffer)) {
@@ -160,6 +189,10 @@ std::string Client::address() const {
   sockaddr_in own{};
   socklen_t length = sizeof own;
   ::getsockname(socket_, reinterpret_cast<sockaddr*>(&own), &length);
+  if (own.sin_family == AF_UNIX) {
+    return "uid=" + std::to_string(::geteuid()) + ",gid=" + std::to_string(::getegid()) +
+           ",pid=" + std::to_string(::getpid());
+  }
   return loopback(ntohs(own.sin_port));
 }
 
@@ -180,6 +213,13 @@ bool is_refused(std::uint16_t port) {
   const int socket = connect_to(port, "127.0.0.1");
   const bool refused = socket < 0 && errno == ECONNREFUSED;
   if (socket >= 0) ::close(socket);
+  return refused;
+}
+
+bool is_refused(const std::string& socket) {
+  const int connected = connect_to(socket);
+  const bool refused = connected < 0 && (errno == ECONNREFUSED || errno == ENOENT);
+  if (connected >= 0) ::close(connected);
   return refused;
 }
 

@@ -1,5 +1,5 @@
-// A client of a host: one TCP connection over the loopback. What does not come within patience
-// throws, and so fails the test.
+// A client of a host: one connection, by TCP over the loopback or to a Unix socket. What does not
+// come within patience throws, and so fails the test.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,8 @@ class Client {
   explicit Client(std::uint16_t port, int receive_buffer = 0);
   // From another address of the loopback: 127.0.0.2.
   Client(std::uint16_t port, const std::string& from);
+  // To a Unix socket: a path, or `@NAME`.
+  explicit Client(const std::string& socket);
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
   ~Client() { close(); }
@@ -42,7 +44,7 @@ class Client {
   void finish_sending();  // half-close
   void close();
   void reset();  // closes with a reset
-  // Its own address, as the host's log has it: 127.0.0.1:2934.
+  // Who it is, as the host's log has it: 127.0.0.1:2934, or uid=0,gid=0,pid=2934.
   [[nodiscard]] std::string address() const;
 
  private:
@@ -54,7 +56,8 @@ class Client {
 // "flood 4000"
 [[nodiscard]] std::string numbered(std::string_view command, std::size_t number);
 
-// Whether nobody listens on that port.
+// Whether nobody listens on that port, or that Unix socket, or there is none.
 [[nodiscard]] bool is_refused(std::uint16_t port);
+[[nodiscard]] bool is_refused(const std::string& socket);
 
 }  // namespace e2e

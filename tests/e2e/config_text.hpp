@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <string>
 
+#include "models.hpp"
+
 namespace e2e {
 
 class Config {
@@ -55,10 +57,20 @@ class Config {
 // outside: as another user's they would take CAP_SYS_RESOURCE, which containers withhold.
 inline std::string as_this_user() { return "user: " + std::to_string(::geteuid()); }
 
+// A path for a Unix socket that no other test has.
+[[nodiscard]] std::string fresh_socket_path();
+
 // The config of most tests: one listener, called `it`.
 inline Config one_listener(const std::string& model, const std::string& handler,
                            Config::Keys keys = {}) {
   return Config().listener("it", model, handler, keys);
+}
+
+// The same for cases of several transports, which Model says.
+template <class Model>
+Config one_listener_of(const std::string& handler, const std::string& key = "workers: 1") {
+  if (!kOnUnix<Model>) return one_listener(Model::name, handler, {key});
+  return one_listener(Model::name, handler, {key, "listen: unix://" + fresh_socket_path()});
 }
 
 }  // namespace e2e

@@ -36,15 +36,16 @@ std::string bytes_of_all_values(std::size_t size) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a message is answered with its words and the time", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "echo"));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("a message is answered with its words and the time", Model,
+                   EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("echo"));
+  Client client = host.connect<Model>();
   REQUIRE(is_stamped_echo(echo_of(client, "Hello network world"), "Hello network world"));
 }
 
-TEST_CASE_TEMPLATE("three words have three replies in order", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "echo"));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("three words have three replies in order", Model, EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("echo"));
+  Client client = host.connect<Model>();
   for (const std::string word : {"spam", "eggs", "ham and jam"}) {
     REQUIRE(is_stamped_echo(echo_of(client, word), word));
   }
@@ -67,9 +68,10 @@ TEST_CASE_TEMPLATE("eight clients of a slow handler are served side by side", Mo
   CHECK(elapsed < kClients * kDelay / 2);  // one after the other takes twice that
 }
 
-TEST_CASE_TEMPLATE("10 MB come back byte for byte while they are sent", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "echo", {"options: {reply: verbatim}"}));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("10 MB come back byte for byte while they are sent", Model,
+                   EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("echo", "options: {reply: verbatim}"));
+  Client client = host.connect<Model>();
   const std::string sent = bytes_of_all_values(10'000'000);
   std::thread sender([&] {
     client.send(sent);
@@ -81,9 +83,10 @@ TEST_CASE_TEMPLATE("10 MB come back byte for byte while they are sent", Model, E
   CHECK((received == sent));
 }
 
-TEST_CASE_TEMPLATE("a client that has closed its side still has the reply", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "echo", {"options: {reply: verbatim}"}));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("a client that has closed its side still has the reply", Model,
+                   EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("echo", "options: {reply: verbatim}"));
+  Client client = host.connect<Model>();
   client.send("the last word");
   client.finish_sending();
   REQUIRE(client.read_to_end() == "the last word");
@@ -91,24 +94,24 @@ TEST_CASE_TEMPLATE("a client that has closed its side still has the reply", Mode
 }
 
 TEST_CASE_TEMPLATE("a reply is whole although the session ends with input unread", Model,
-                   EACH_MODEL) {
+                   EACH_MODEL_AND_TRANSPORT) {
   constexpr std::size_t kReply = 4'000'000;
-  HostProcess host(one_listener(Model::name, "probe"));
-  Client client(host.port());
+  HostProcess host(one_listener_of<Model>("probe"));
+  Client client = host.connect<Model>();
   client.send(numbered("bye", kReply) + "\n" + std::string(100'000, 'x'));
   const std::string reply = client.read_to_end();
   CHECK(reply.size() == kReply);
   CHECK(reply.substr(0, 26) == "abcdefghijklmnopqrstuvwabc");
 }
 
-TEST_CASE_TEMPLATE("a session knows its client and its listener", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe"));
-  Client first(host.port());
+TEST_CASE_TEMPLATE("a session knows its client and its listener", Model, EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("probe"));
+  Client first = host.connect<Model>();
   REQUIRE(first.ask("id") == "1");
-  Client second(host.port());
+  Client second = host.connect<Model>();
   REQUIRE(second.ask("id") == "2");
   CHECK(second.ask("peer") == second.address());
-  CHECK(second.ask("local") == loopback(host.port()));
+  CHECK(second.ask("local") == (kOnUnix<Model> ? host.socket() : loopback(host.port())));
   CHECK(second.ask("listener") == "it");
   CHECK(second.ask("stopping") == "no");
   const bool in_worker = second.ask("pid") == std::to_string(host.worker());
@@ -128,18 +131,19 @@ TEST_CASE_TEMPLATE("options of all types reach the handler", Model, EACH_MODEL) 
         "true 42 2.250000 two words 3000 65536 green x y z one=1 two=2");
 }
 
-TEST_CASE_TEMPLATE("lines and counted bytes come out of one buffer", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe"));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("lines and counted bytes come out of one buffer", Model,
+                   EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("probe"));
+  Client client = host.connect<Model>();
   client.send("exactly 5\nab\ncdexactly 3\nxyzid\n");
   CHECK(client.read_exactly(8) == "<ab\ncd>\n");
   CHECK(client.read_line() == "<xyz>");
   CHECK(client.read_line() == "1");
 }
 
-TEST_CASE_TEMPLATE("a session writes and sleeps while it reads", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe"));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("a session writes and sleeps while it reads", Model, EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("probe"));
+  Client client = host.connect<Model>();
   CHECK(client.ask("tick 3") == "tick");
   client.send("one\ntwo\n");
   CHECK(client.read_line() == "tick");
@@ -164,9 +168,9 @@ TEST_CASE_TEMPLATE("a read that takes too long says so and the session goes on",
   CHECK(client.read_line() == "end");
 }
 
-TEST_CASE_TEMPLATE("what a handler logs cannot forge a line", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe"));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("what a handler logs cannot forge a line", Model, EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("probe"));
+  Client client = host.connect<Model>();
   CHECK(client.ask("log") == "logged");
   const LogLine line = host.log().wait_for("evil");
   CHECK(line.level == "info");
@@ -193,9 +197,9 @@ TEST_CASE_TEMPLATE("a program that a handler runs can be ended with SIGTERM" * d
   CHECK(Client(host.port()).ask("terminate") == "killed by 15");
 }
 
-TEST_CASE_TEMPLATE("a handler in plain C serves", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "c_echo", {"options: {prefix: 'C says '}"}));
-  Client client(host.port());
+TEST_CASE_TEMPLATE("a handler in plain C serves", Model, EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(one_listener_of<Model>("c_echo", "options: {prefix: 'C says '}"));
+  Client client = host.connect<Model>();
   client.send("hello");
   CHECK(client.read_exactly(12) == "C says hello");
   client.send("again");

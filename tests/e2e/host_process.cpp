@@ -85,13 +85,24 @@ void HostProcess::check_errors() const {
 }
 
 std::uint16_t HostProcess::port(const std::string& listener, std::size_t nth) const {
-  const std::string words = "listener '" + listener + "': listening on ";
   // Made once: while libstdc++ makes one it fills tables of the locale, which threads share.
   static const std::regex form(R"(listening on tcp://\S*:(\d+) )");
+  return static_cast<std::uint16_t>(std::stoi(address(form, listener, nth)));
+}
+
+std::string HostProcess::socket(const std::string& listener, std::size_t nth) const {
+  static const std::regex form(R"(listening on unix://(\S+) )");
+  return address(form, listener, nth);
+}
+
+// What is in the parentheses of `form`, in the line of the listener's nth address of that form.
+std::string HostProcess::address(const std::regex& form, const std::string& listener,
+                                 std::size_t nth) const {
+  const std::string words = "listener '" + listener + "': listening on ";
   for (const auto& line : log_->lines()) {
     std::smatch parts;
     if (line.text.rfind(words, 0) != 0 || !std::regex_search(line.text, parts, form)) continue;
-    if (nth-- == 0) return static_cast<std::uint16_t>(std::stoi(parts[1]));
+    if (nth-- == 0) return parts[1];
   }
   throw std::runtime_error("the log names no such address of listener " + listener);
 }

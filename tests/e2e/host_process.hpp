@@ -8,12 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <regex>
 #include <string>
 #include <vector>
 
+#include "client.hpp"
 #include "command.hpp"
 #include "config_text.hpp"
 #include "log_reader.hpp"
+#include "models.hpp"
 #include "temp_folder.hpp"
 
 namespace e2e {
@@ -41,6 +44,11 @@ class HostProcess {
 
   // The port of a listener's nth address.
   [[nodiscard]] std::uint16_t port(const std::string& listener = "it", std::size_t nth = 0) const;
+  // The path, or `@NAME`, of a listener's nth Unix socket.
+  [[nodiscard]] std::string socket(const std::string& listener = "it", std::size_t nth = 0) const;
+  // A client of the listener `it`, over the transport that the case is for.
+  template <class Model>
+  [[nodiscard]] Client connect() const;
   [[nodiscard]] pid_t pid() const { return pid_; }
   // The process that the log last called the listener's worker.
   [[nodiscard]] pid_t worker(const std::string& listener = "it") const;
@@ -66,6 +74,8 @@ class HostProcess {
   void kill_all() const;
   void check_errors() const;
   [[nodiscard]] pid_t last_ready(const std::string& worker) const;
+  [[nodiscard]] std::string address(const std::regex& form, const std::string& listener,
+                                    std::size_t nth) const;
 
   TempFolder folder_;
   std::vector<std::string> expected_;
@@ -73,5 +83,14 @@ class HostProcess {
   std::unique_ptr<LogReader> log_;
   pid_t pid_ = 0;
 };
+
+template <class Model>
+Client HostProcess::connect() const {
+  if constexpr (kOnUnix<Model>) {
+    return Client(socket());
+  } else {
+    return Client(port());
+  }
+}
 
 }  // namespace e2e

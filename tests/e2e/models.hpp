@@ -62,6 +62,14 @@ struct IoUring {
   static constexpr std::size_t descriptors_per_session = 1;
 };
 
+// The model, its clients coming over a Unix socket in place of TCP.
+template <class Model>
+struct OnUnix : Model {};
+template <class Model>
+constexpr bool kOnUnix = false;
+template <class Model>
+constexpr bool kOnUnix<OnUnix<Model>> = true;
+
 // Some systems and most containers forbid io_uring: its cases are then left out.
 bool can_have_io_uring();
 
@@ -83,6 +91,14 @@ TYPE_TO_STRING_AS("thread-pool", e2e::ThreadPool);
 TYPE_TO_STRING_AS("select", e2e::Select);
 TYPE_TO_STRING_AS("epoll", e2e::Epoll);
 TYPE_TO_STRING_AS("io_uring", e2e::IoUring);
+TYPE_TO_STRING_AS("fork over a Unix socket", e2e::OnUnix<e2e::Fork>);
+TYPE_TO_STRING_AS("signal-fork over a Unix socket", e2e::OnUnix<e2e::SignalFork>);
+TYPE_TO_STRING_AS("prefork over a Unix socket", e2e::OnUnix<e2e::Prefork>);
+TYPE_TO_STRING_AS("thread over a Unix socket", e2e::OnUnix<e2e::Thread>);
+TYPE_TO_STRING_AS("thread-pool over a Unix socket", e2e::OnUnix<e2e::ThreadPool>);
+TYPE_TO_STRING_AS("select over a Unix socket", e2e::OnUnix<e2e::Select>);
+TYPE_TO_STRING_AS("epoll over a Unix socket", e2e::OnUnix<e2e::Epoll>);
+TYPE_TO_STRING_AS("io_uring over a Unix socket", e2e::OnUnix<e2e::IoUring>);
 
 // TEST_CASE_TEMPLATE("a sentence that can be false", Model, EACH_MODEL)
 //
@@ -90,3 +106,8 @@ TYPE_TO_STRING_AS("io_uring", e2e::IoUring);
 #define EACH_MODEL                                                                                 \
   e2e::Fork, e2e::SignalFork, e2e::Prefork, e2e::Thread, e2e::ThreadPool, e2e::Select, e2e::Epoll, \
       e2e::IoUring
+#define EACH_MODEL_ON_UNIX                                                              \
+  e2e::OnUnix<e2e::Fork>, e2e::OnUnix<e2e::SignalFork>, e2e::OnUnix<e2e::Prefork>,      \
+      e2e::OnUnix<e2e::Thread>, e2e::OnUnix<e2e::ThreadPool>, e2e::OnUnix<e2e::Select>, \
+      e2e::OnUnix<e2e::Epoll>, e2e::OnUnix<e2e::IoUring>
+#define EACH_MODEL_AND_TRANSPORT EACH_MODEL, EACH_MODEL_ON_UNIX

@@ -1,12 +1,14 @@
 /* with_sockets NAMES PROGRAM ARGUMENT...: executes PROGRAM with sockets that listen on free ports
  * of 127.0.0.1, one for each of NAMES (parted by colons), as a service manager hands them over:
- * from descriptor 3 on, with LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES. */
+ * from descriptor 3 on, with LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES. NAME=PATH alone makes a
+ * single one that is a Unix socket. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int listen_somewhere(void) {
@@ -18,13 +20,24 @@ static int listen_somewhere(void) {
   return listen(descriptor, 5) == 0 ? descriptor : -1;
 }
 
+static int listen_at(const char* path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (descriptor < 0) return -1;
+  if (bind(descriptor, (struct sockaddr*)&address, sizeof address) != 0) return -1;
+  return listen(descriptor, 5) == 0 ? descriptor : -1;
+}
+
 int main(int argc, char** argv) {
   if (argc < 3) return 64;
   int count = 1;
+  char* path = strchr(argv[1], '=');
+  if (path != NULL) *path++ = '\0';
   for (const char* at = argv[1]; (at = strchr(at, ':')) != NULL; ++at) ++count;
   closefrom(3);
   for (int number = 3; number < 3 + count; ++number) {
-    if (listen_somewhere() != number) return 1;
+    if ((path != NULL ? listen_at(path) : listen_somewhere()) != number) return 1;
   }
   char text[16];
   snprintf(text, sizeof text, "%d", count);

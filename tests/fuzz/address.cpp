@@ -15,6 +15,10 @@ bool is_visible(char c) { return c > ' ' && c < '\x7f'; }
 std::string advice_for(const std::string& text) {
   const auto parsed = parse_address(text);
   if (parsed) return "";
+  const std::string unix_advice = advice_of(parsed.error().message, {"write unix://"}, " ,");
+  if (!unix_advice.empty()) {
+    return unix_advice.find("NAME") == unix_advice.npos ? "unix://" + unix_advice : "";
+  }
   const std::string advice =
       advice_of(parsed.error().message, {"write tcp://", "as in tcp://"}, " ,");
   // HOST and PORT are for the reader to fill in.
@@ -40,11 +44,19 @@ void check_numeric(const Address& address) {
           "what is printed is the same address", socket_address.text());
 }
 
+// The name of a Unix socket comes back from the kernel's form.
+void check_unix(const Address& address) {
+  const auto resolved = resolve(address);
+  require(resolved && resolved.value().size() == 1, "a Unix socket is one", address.url());
+  require(resolved.value()[0].text() == address.host, "a name stays what it is", address.url());
+}
+
 void check_taken(const Address& address, const std::string& text) {
   require(std::all_of(address.host.begin(), address.host.end(), is_visible),
           "a host is something that can be seen", text);
   const auto again = parse_address(address.url());
   require(again && again.value() == address, "an address prints to what reads back", text);
+  if (address.scheme == Scheme::unix_socket) return check_unix(address);
   // But for zeros before the port, there is one way to write an address.
   const std::string url = address.url();
   const auto port = url.rfind(':') + 1;

@@ -26,7 +26,7 @@ struct Installed {
 Config config_of(const char* model, const Installed& installed, std::uint64_t round) {
   Config config = one_listener(model, "mine",
                                {"options: {reply: verbatim}", numbered("workers:", 2 - round % 2),
-                                numbered("max_connections:", 1000 + round)});
+                                numbered("max_connections:", 500 + round)});
   return config.search_also(installed.handler.folder()).top("log: {connections: false}");
 }
 

@@ -148,11 +148,14 @@ struct berth_host {
    * touched again. `outcome` is BERTH_FINISHED, …; `text` says why, for BERTH_FAILED. */
   void (*finish)(berth_connection* connection, int outcome, berth_bytes text);
 
-  /* The address of the other side, as text ("127.0.0.1:2934", "[::1]:2934"). Writes at most
-   * `capacity` bytes, without a zero at the end; returns the length of the whole text. */
+  /* The address of the other side, as text ("127.0.0.1:2934", "[::1]:2934"); over a Unix socket the
+   * credentials of the process that connected, as the kernel knows them
+   * ("uid=1000,gid=1000,pid=4711", man 7 unix). Writes at most `capacity` bytes, without a zero at
+   * the end; returns the length of the whole text. */
   size_t (*peer)(const berth_connection* connection, char* buffer, size_t capacity);
 
-  /* The address on which the connection was accepted, in the same way. */
+  /* The address on which the connection was accepted ("/run/echo.sock", "@echo" for a Unix socket),
+   * in the same way. */
   size_t (*local)(const berth_connection* connection, char* buffer, size_t capacity);
 
   /* The listener's name, in the same way. */

@@ -263,7 +263,8 @@ class Connection {
     return {connection_, std::forward<F>(function)};
   }
 
-  // The other side's address, and the one it connected to: "127.0.0.1:2934", "[::1]:2934".
+  // The other side's address, and the one it connected to: "127.0.0.1:2934", "[::1]:2934". Over a
+  // Unix socket: "uid=1000,gid=1000,pid=4711", and "/run/echo.sock" or "@echo".
   [[nodiscard]] std::string peer() const { return text(connection_->host->peer); }
   [[nodiscard]] std::string local() const { return text(connection_->host->local); }
   // The name of the listener in the config.

@@ -389,9 +389,11 @@ TEST_CASE("addresses are well-formed and each is listened on once") {
   };
   check({
       {listening("[]"),
-       "5:13: 'listen' is an empty list; it must have an address like tcp://0.0.0.0:50007\n"},
+       "5:13: 'listen' is an empty list; it must have an address like tcp://0.0.0.0:50007 or "
+       "unix:///run/echo.sock\n"},
       {listening("{tcp: 1}"),
-       "5:13: 'listen' must be an address like tcp://0.0.0.0:50007, not a map\n"},
+       "5:13: 'listen' must be an address like tcp://0.0.0.0:50007 or unix:///run/echo.sock, not a "
+       "map\n"},
       {listening("['tcp://h:1', , 'tcp://h:2']"), "5:13: entry 2 of 'listen' is empty\n"},
       {listening("['tcp://h:1', 'tcp://h:1']"),
        "5:27: tcp://h:1 is listened on in line 5 already\n"},

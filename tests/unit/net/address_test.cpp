@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -53,18 +54,19 @@ TEST_CASE("an address without a scheme is told whole") {
   check_error("echo:", "address 'echo:' has no scheme: write tcp://echo:PORT");
   check_error("::1", "address '::1' has no scheme: write tcp://[::1]:PORT");
   check_error("[::1]", "address '[::1]' has no scheme: write tcp://[::1]:PORT");
-  check_error("", "the address is empty: write tcp://HOST:PORT");
+  check_error("", "the address is empty: write tcp://HOST:PORT or unix:///PATH");
 }
 
 TEST_CASE("a scheme that is not served is named, with the address as it would be served") {
   check_error("http://localhost:80/x",
               "address 'http://localhost:80/x' has the scheme 'http': this version serves tcp:// "
-              "only, as in tcp://localhost:80");
-  check_error("TCP://a:1",
-              "address 'TCP://a:1' has the scheme 'TCP': this version serves tcp:// only, as in "
-              "tcp://a:1");
+              "and unix://, as in tcp://localhost:80");
+  check_error(
+      "TCP://a:1",
+      "address 'TCP://a:1' has the scheme 'TCP': this version serves tcp:// and unix://, as in "
+      "tcp://a:1");
   check_error("://",
-              "address '://' has the scheme '': this version serves tcp:// only, as in "
+              "address '://' has the scheme '': this version serves tcp:// and unix://, as in "
               "tcp://HOST:PORT");
 }
 
@@ -142,8 +144,84 @@ TEST_CASE("what follows the port, and spaces, are told") {
   check_error("tcp://a:7?x=y",
               "address 'tcp://a:7?x=y' goes on after the port: leave off '?x=y', "
               "as in tcp://a:7");
-  check_error("tcp://a: 7",
-              "address 'tcp://a: 7' has a space in it: write tcp://HOST:PORT without one");
+  check_error("tcp://a: 7", "address 'tcp://a: 7' has a space in it: write it without one");
+}
+
+TEST_CASE(
+    "the address of a Unix socket is a path, or an abstract name, and what its file is like") {
+  const auto plain = parse_address("unix:///run/echo.sock");
+  REQUIRE(plain);
+  CHECK(plain.value().scheme == Scheme::unix_socket);
+  CHECK(plain.value().host == "/run/echo.sock");
+  CHECK(plain.value().file.mode == 0660);
+  CHECK(plain.value().url() == "unix:///run/echo.sock");
+  const auto whole = parse_address("unix:///run/a.sock?group=www&mode=600&user=7");
+  REQUIRE(whole);
+  CHECK(whole.value().file.mode == 0600);
+  CHECK(whole.value().file.user == "7");
+  CHECK(whole.value().file.group == "www");
+  CHECK(whole.value().url() == "unix:///run/a.sock?mode=0600&user=7&group=www");
+  const auto abstract = parse_address("unix://@echo/1");
+  REQUIRE(abstract);
+  CHECK(abstract.value().host == "@echo/1");
+  CHECK(abstract.value().url() == "unix://@echo/1");
+}
+
+TEST_CASE("what is wrong with the address of a Unix socket is told with the remedy") {
+  const auto check = [](const std::string& rest, const std::string& error) {
+    check_error("unix://" + rest, "address 'unix://" + rest + "' " + error);
+  };
+  const std::string none = "names no socket: write unix:///run/NAME.sock, or unix://@NAME";
+  check("", none);
+  check("/", none);
+  check("@", none);
+  check("?mode=0600", none);
+  check("run/echo.sock", "has a path that does not begin with '/': write unix:///run/echo.sock");
+  check("/run/", "ends in '/': write the path of a socket, not of a folder");
+  check("/b\x01",
+        "has a path with characters that cannot be seen: use those of ASCII from '!' to '~'");
+  const std::string longest(107, 'a');
+  CHECK(parse_address("unix:///" + longest.substr(1)));
+  check("/" + longest, "is too long: the kernel takes 107 bytes for a name, not 108");
+  for (const std::string mode : {"", "66", "0888", "1777", "0x60", "rw-", "-660"}) {
+    check("/s?mode=" + mode,
+          "has the mode '" + mode + "': write three octal digits, like mode=0660");
+  }
+  check("/s?mod=0660",
+        "has 'mod' behind the '?'; did you mean 'mode'?: there can be 'mode', 'user' or 'group', "
+        "as in ?mode=0660&group=www-data");
+  check("/s?user", "names no user: write user=NAME, or a number");
+  check("/s?group=a&group=b", "has 'group' twice: leave off one of them");
+  check("@s?mode=0600",
+        "has no file whose mode and owner could be set: leave off '?mode=0600'; whoever is on this "
+        "machine can connect to an abstract name");
+  check_error("unix:/run/s", "address 'unix:/run/s' has no scheme: write unix:///run/s");
+  check_error("/run/s", "address '/run/s' has no scheme: write unix:///run/s");
+}
+
+TEST_CASE("the name of a Unix socket comes back from the kernel's form") {
+  for (const std::string& name : {std::string("/run/echo.sock"), std::string("@echo"),
+                                  std::string(107, '/'), "@" + std::string(106, 'a')}) {
+    const auto address = SocketAddress::of_unix(name);
+    CHECK(address.is_unix());
+    CHECK(address.text() == name);
+    CHECK(address.url() == "unix://" + name);
+    CHECK(address.path() == (name[0] == '@' ? "" : name));
+    CHECK(SocketAddress(address.get(), address.size()) == address);
+    CHECK(resolve({Scheme::unix_socket, name}).value() == std::vector{address});
+  }
+  CHECK_FALSE(SocketAddress::of_unix("@a") == SocketAddress::of_unix("@b"));
+  CHECK_FALSE(SocketAddress::of_unix("@a") == SocketAddress::of_unix("/a"));
+}
+
+TEST_CASE("who is at the other end of a Unix socket is told by its credentials") {
+  const berth::Peer peer(ucred{.pid = 4711, .uid = 1000, .gid = 100});
+  CHECK(peer.family() == AF_UNIX);
+  CHECK(peer.text() == "uid=1000,gid=100,pid=4711");
+  CHECK(peer == berth::Peer(ucred{.pid = 4711, .uid = 1000, .gid = 100}));
+  CHECK_FALSE(peer == berth::Peer(ucred{.pid = 4712, .uid = 1000, .gid = 100}));
+  CHECK_FALSE(peer == berth::Peer());
+  CHECK(berth::Peer(SocketAddress::of_unix("@a")).text() == "unknown");
 }
 
 TEST_CASE("no text makes the parser do anything but answer") {
@@ -152,7 +230,7 @@ TEST_CASE("no text makes the parser do anything but answer") {
   for (const char a : alphabet) {
     for (const char b : alphabet) {
       for (const char c : alphabet) {
-        for (const char* start : {"", "tcp://"}) {
+        for (const char* start : {"", "tcp://", "unix://", "unix:///s?"}) {
           const std::string text = std::string(start) + a + b + c;
           const auto parsed = parse_address(text);
           if (!parsed) CHECK_FALSE(parsed.error().message.empty());

@@ -89,7 +89,7 @@ TEST_CASE("only a bound stream socket of TCP can be served") {
   const Fd datagrams(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   CHECK(objection_to(datagrams.get()) == "is no stream socket (ListenStream= makes one)");
   const Fd local(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  CHECK(objection_to(local.get()) == "is no socket of TCP");
+  CHECK(objection_to(local.get()) == "is not bound to a path");
   const Fd unbound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   CHECK(objection_to(unbound.get()) == "is not bound to a port");
 

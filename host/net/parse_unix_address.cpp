@@ -1,0 +1,113 @@
+#include "net/parse_unix_address.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "base/source.hpp"
+
+namespace berth {
+
+namespace {
+
+constexpr mode_t kMostRights = 0777;
+
+bool is_visible(char c) { return c > ' ' && c < '\x7f'; }
+
+Error wrong(std::string_view text, const std::string& what, const std::string& remedy) {
+  return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
+}
+
+std::optional<Error> wrong_name(std::string_view text, std::string_view name) {
+  if (name.empty() || name == "/" || name == "@") {
+    return wrong(text, "names no socket", "write unix:///run/NAME.sock, or unix://@NAME");
+  }
+  if (name[0] != '/' && name[0] != '@') {
+    return wrong(text, "has a path that does not begin with '/'",
+                 "write unix:///" + std::string(name));
+  }
+  if (!std::all_of(name.begin(), name.end(), is_visible)) {
+    return wrong(text, "has a path with characters that cannot be seen",
+                 "use those of ASCII from '!' to '~'");
+  }
+  if (name.back() == '/') {
+    return wrong(text, "ends in '/'", "write the path of a socket, not of a folder");
+  }
+  if (name.size() > kLongestUnixName) {
+    return wrong(text, "is too long",
+                 "the kernel takes " + std::to_string(kLongestUnixName) +
+                     " bytes for a name, not " + std::to_string(name.size()));
+  }
+  return std::nullopt;
+}
+
+std::optional<mode_t> parse_mode(std::string_view digits) {
+  mode_t mode = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mode, 8);
+  const bool whole = error == std::errc{} && end == digits.data() + digits.size();
+  return whole && digits.size() >= 3 && mode <= kMostRights ? std::optional(mode) : std::nullopt;
+}
+
+// One `key=value` behind the '?'.
+std::optional<Error> take_setting(std::string_view text, std::string_view key,
+                                  std::string_view value, SocketFile& file) {
+  if (key == "mode") {
+    const auto mode = parse_mode(value);
+    if (!mode) {
+      return wrong(text, "has the mode '" + std::string(value) + "'",
+                   "write three octal digits, like mode=0660");
+    }
+    file.mode = *mode;
+    return std::nullopt;
+  }
+  if (key != "user" && key != "group") {
+    const std::vector<std::string> known = {"mode", "user", "group"};
+    return wrong(text, "has '" + std::string(key) + "' behind the '?'" + did_you_mean(key, known),
+                 "there can be " + one_of(known) + ", as in ?mode=0660&group=www-data");
+  }
+  if (value.empty() || !std::all_of(value.begin(), value.end(), is_visible)) {
+    return wrong(text, "names no " + std::string(key),
+                 "write " + std::string(key) + "=NAME, or a number");
+  }
+  (key == "user" ? file.user : file.group) = value;
+  return std::nullopt;
+}
+
+std::optional<Error> take_settings(std::string_view text, std::string_view settings,
+                                   SocketFile& file) {
+  std::set<std::string_view> seen;
+  while (!settings.empty()) {
+    const std::string_view one = settings.substr(0, settings.find('&'));
+    settings.remove_prefix(std::min(one.size() + 1, settings.size()));
+    const auto equals = one.find('=');
+    const std::string_view key = one.substr(0, equals);
+    const std::string_view value =
+        equals == std::string_view::npos ? std::string_view{} : one.substr(equals + 1);
+    if (auto error = take_setting(text, key, value, file)) return error;
+    if (!seen.insert(key).second) {
+      return wrong(text, "has '" + std::string(key) + "' twice", "leave off one of them");
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Address> parse_unix_address(std::string_view text, std::string_view rest) {
+  const auto question = rest.find('?');
+  const std::string_view name = rest.substr(0, question);
+  if (auto error = wrong_name(text, name)) return *error;
+  Address address;
+  address.scheme = Scheme::unix_socket;
+  address.host = name;
+  if (question == std::string_view::npos) return address;
+  if (name[0] == '@') {
+    return wrong(text, "has no file whose mode and owner could be set",
+                 "leave off '" + std::string(rest.substr(question)) +
+                     "'; whoever is on this machine can connect to an abstract name");
+  }
+  if (auto error = take_settings(text, rest.substr(question + 1), address.file)) return *error;
+  return address;
+}
+
+}  // namespace berth
