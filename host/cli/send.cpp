@@ -58,7 +58,8 @@ std::string bracketed(std::string_view host) {
 
 Result<Address> parse_send_address(std::string_view text, std::optional<std::uint16_t> port) {
   constexpr std::string_view kScheme = "tcp://";
-  if (!text.starts_with(kScheme) && text.find("://") != std::string_view::npos) {
+  const bool is_unix = text.starts_with("unix:") || text.starts_with('/') || text.starts_with('@');
+  if (is_unix || (!text.starts_with(kScheme) && text.find("://") != std::string_view::npos)) {
     Result<Address> address = parse_address(text);
     if (address && port) {
       return Error{"address '" + std::string(text) + "' has no port: leave off --port"};

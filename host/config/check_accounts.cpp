@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace berth {
 
@@ -50,6 +52,14 @@ std::string may_not_change(const std::string& what, const HostUser& host) {
          ", and so do its workers unless it is started as root";
 }
 
+bool is_in_group(gid_t group) {
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+  groups.resize(static_cast<std::size_t>(
+      std::max(0, ::getgroups(static_cast<int>(groups.size()), groups.data()))));
+  groups.push_back(::getegid());
+  return std::find(groups.begin(), groups.end(), group) != groups.end();
+}
+
 // The user and group of a Unix socket's file.
 Result<void> find_owner(SocketFile& file, const HostUser& host, const AccountLookup& lookup) {
   if (!file.user.empty()) {
@@ -65,6 +75,10 @@ Result<void> find_owner(SocketFile& file, const HostUser& host, const AccountLoo
   if (!file.group.empty()) {
     const auto group = lookup.find_group(file.group);
     if (!group) return group.error();
+    if (host.user != kRoot && !is_in_group(group.value())) {
+      return Error{"only root can give a socket to group " + in_quotes(file.group) +
+                   ", which the host's user is not in"};
+    }
     file.gid = group.value();
   }
   return {};

@@ -76,7 +76,8 @@ std::string objection_to_limits(const ListenerSettings& settings) {
   if (key == nullptr) return "";
   return "'" + std::string(key) +
          "' is about IP addresses, and clients of Unix sockets have none: who may connect is said "
-         "behind the path, as in ?mode=0660&group=www-data";
+         "behind the path, as in ?mode=0660&group=www-data (where 'defaults' has it: '" +
+         key + ": off' here)";
 }
 
 }  // namespace

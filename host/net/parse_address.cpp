@@ -61,9 +61,13 @@ std::string completed(std::string_view text) {
 Error no_scheme(std::string_view text) {
   std::string_view rest = text;
   // So other programs write it: `unix:/run/echo.sock`.
-  if (rest.starts_with("unix:")) rest.remove_prefix(5);
-  if (rest.starts_with('/') && !rest.starts_with("//")) {
+  const bool says_unix = rest.starts_with("unix:");
+  if (says_unix) rest.remove_prefix(5);
+  if ((rest.starts_with('/') && !rest.starts_with("//")) || rest.starts_with('@')) {
     return wrong(text, "has no scheme", "write unix://" + std::string(rest));
+  }
+  if (says_unix && !rest.empty() && !is_digits(rest)) {
+    return wrong(text, "has no scheme", "write unix:///" + std::string(rest));
   }
   rest = text;
   // `tcp:host:port` and `tcp:/host:port` are slips of the pen, not hosts named tcp.

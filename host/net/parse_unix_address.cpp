@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <set>
 
 #include "base/source.hpp"
@@ -30,8 +31,14 @@ std::optional<Error> wrong_name(std::string_view text, std::string_view name) {
     return wrong(text, "has a path with characters that cannot be seen",
                  "use those of ASCII from '!' to '~'");
   }
-  if (name.back() == '/') {
-    return wrong(text, "ends in '/'", "write the path of a socket, not of a folder");
+  if (name[0] == '/') {
+    const std::string normal = std::filesystem::path(name).lexically_normal().string();
+    if (normal.ends_with('/')) {
+      return wrong(text, "names a folder", "write the path of a socket");
+    }
+    if (normal != name) {
+      return wrong(text, "takes a roundabout way", "write unix://" + normal);
+    }
   }
   if (name.size() > kLongestUnixName) {
     return wrong(text, "is too long",
@@ -105,6 +112,9 @@ Result<Address> parse_unix_address(std::string_view text, std::string_view rest)
     return wrong(text, "has no file whose mode and owner could be set",
                  "leave off '" + std::string(rest.substr(question)) +
                      "'; whoever is on this machine can connect to an abstract name");
+  }
+  if (question + 1 == rest.size()) {
+    return wrong(text, "has nothing behind the '?'", "leave it off");
   }
   if (auto error = take_settings(text, rest.substr(question + 1), address.file)) return *error;
   return address;

@@ -45,14 +45,15 @@ Fd lock_folder_of(const std::string& path) {
   return {};
 }
 
-// Whether nobody listens on a socket that is there. Who cannot tell says no.
-bool is_dead(const SocketAddress& address) {
+// What connecting comes to: 0 where somebody listens.
+int try_to_connect(const SocketAddress& address) {
   const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) return false;
-  return ::connect(probe.get(), address.get(), address.size()) != 0 && errno == ECONNREFUSED;
+  if (!probe) return errno;
+  return ::connect(probe.get(), address.get(), address.size()) == 0 ? 0 : errno;
 }
 
-// Makes the path free, if it may be.
+// Makes the path free, if it may be: who listens there accepts, has a full queue or is of another
+// type, and who does not refuses (man 2 connect, man 7 unix).
 Result<void> take_away_dead(const SocketAddress& address) {
   struct stat there {};
   if (::lstat(address.path().c_str(), &there) != 0) return {};
@@ -60,7 +61,12 @@ Result<void> take_away_dead(const SocketAddress& address) {
     return failed("bind", address, EADDRINUSE,
                   " (that is there already, and no socket: move it away, or choose another path)");
   }
-  if (!is_dead(address)) return in_use(address);
+  const int error = try_to_connect(address);
+  if (error == EACCES) {
+    return failed("find out whether anybody listens on", address, error,
+                  " (if nobody does, remove it by hand, or run the host as its owner)");
+  }
+  if (error != ECONNREFUSED) return in_use(address);
   if (::unlink(address.path().c_str()) == 0 || errno == ENOENT) return {};
   return failed("remove the socket that a program left at", address, errno,
                 " (remove it by hand, or run the host as its owner)");
@@ -69,6 +75,7 @@ Result<void> take_away_dead(const SocketAddress& address) {
 std::string remedy_for_bind(int errno_value) {
   switch (errno_value) {
     case ENOENT:
+    case ENOTDIR:
       return " (its folder is not there: make it, with RuntimeDirectory= under systemd)";
     case EACCES:
       return " (this user may not make files in that folder)";
@@ -104,33 +111,48 @@ Result<UnixListener> listen_on_abstract(const SocketAddress& address, int backlo
 
 }  // namespace
 
-OwnSocketFile::OwnSocketFile(std::string path) : path_(std::move(path)) {
+OwnSocketFile::OwnSocketFile(std::string path, Fd held)
+    : path_(std::move(path)), held_(std::move(held)) {}
+
+Result<std::shared_ptr<OwnSocketFile>> OwnSocketFile::hold(const std::string& path) {
+  const SocketAddress address = SocketAddress::of_unix(path);
+  Fd held(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat there {};
-  if (::lstat(path_.c_str(), &there) != 0) return;
-  device_ = there.st_dev;
-  inode_ = there.st_ino;
+  if (!held || ::fstat(held.get(), &there) != 0) return failed("look at", address, errno);
+  // In a folder that others may write to, they may have been quicker.
+  if (!S_ISSOCK(there.st_mode) || there.st_uid != ::geteuid()) {
+    return failed("bind", address, EADDRINUSE, " (somebody has put another file there)");
+  }
+  return std::make_shared<OwnSocketFile>(path, std::move(held));
 }
 
 OwnSocketFile::~OwnSocketFile() {
+  if (!is_in_place()) return;
+  const Fd lock = lock_folder_of(path_);
   if (is_in_place()) ::unlink(path_.c_str());
 }
 
 bool OwnSocketFile::is_in_place() const {
-  struct stat there {};
-  return inode_ != 0 && ::lstat(path_.c_str(), &there) == 0 && there.st_dev == device_ &&
-         there.st_ino == inode_;
+  struct stat own {
+  }, there{};
+  return ::fstat(held_.get(), &own) == 0 && ::lstat(path_.c_str(), &there) == 0 &&
+         there.st_dev == own.st_dev && there.st_ino == own.st_ino;
 }
 
 Result<void> OwnSocketFile::become(const SocketFile& wanted) const {
   const SocketAddress address = SocketAddress::of_unix(path_);
-  constexpr auto kSame = static_cast<uid_t>(-1);
-  const bool has_owner = wanted.uid || wanted.gid;
-  if (has_owner && ::chown(path_.c_str(), wanted.uid.value_or(kSame),
-                           wanted.gid.value_or(static_cast<gid_t>(-1))) != 0) {
+  struct stat own {};
+  if (::fstat(held_.get(), &own) != 0) return failed("look at", address, errno);
+  const uid_t user = wanted.uid.value_or(::geteuid());
+  const gid_t group = wanted.gid.value_or(::getegid());
+  const bool has_owner = own.st_uid == user && own.st_gid == group;
+  if (!has_owner && ::fchownat(held_.get(), "", user, group, AT_EMPTY_PATH) != 0) {
     return failed("change the owner of", address, errno,
                   " (only root may; others may choose a group that they are in)");
   }
-  if (::chmod(path_.c_str(), wanted.mode) != 0) {
+  // fchmod(2) takes no such descriptor; the path that leads to it follows no link (man 5 proc).
+  const std::string held = "/proc/self/fd/" + std::to_string(held_.get());
+  if ((own.st_mode & 0777) != wanted.mode && ::chmod(held.c_str(), wanted.mode) != 0) {
     return failed("change the mode of", address, errno);
   }
   return {};
@@ -144,10 +166,11 @@ Result<UnixListener> listen_on_unix(const SocketAddress& address, const SocketFi
   if (auto is_free = take_away_dead(address); !is_free) return is_free.error();
   auto socket = bind_with_mode(address, file.mode);
   if (!socket) return socket.error();
-  auto own = std::make_shared<OwnSocketFile>(path);
-  if (auto has_owner = own->become(file); !has_owner) return has_owner.error();
+  auto own = OwnSocketFile::hold(path);
+  if (!own) return own.error();
+  if (auto became = (*own)->become(file); !became) return became.error();
   if (auto listens = listen(*socket, address, backlog); !listens) return listens.error();
-  return UnixListener{std::move(*socket), std::move(own)};
+  return UnixListener{std::move(*socket), std::move(*own)};
 }
 
 }  // namespace berth

@@ -1,7 +1,6 @@
 // Unix sockets that listen, and their files.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -12,25 +11,28 @@
 namespace berth {
 
 // The file of a Unix socket that listens, which nobody but its maker removes: it goes with this
-// object, if its path still leads to it. Others may have put another in its place meanwhile.
+// object, if its path still leads to it. Others may have put another in its place meanwhile. It is
+// held by a descriptor (O_PATH, man 2 open), since the number of a file that is gone is soon given
+// to another.
 class OwnSocketFile {
  public:
-  // The file that is there now.
-  explicit OwnSocketFile(std::string path);
+  OwnSocketFile(std::string path, Fd held);
+  // Holds what is there now. The error says what is there in place of a socket of this user's.
+  [[nodiscard]] static Result<std::shared_ptr<OwnSocketFile>> hold(const std::string& path);
   OwnSocketFile(const OwnSocketFile&) = delete;
   OwnSocketFile& operator=(const OwnSocketFile&) = delete;
   ~OwnSocketFile();
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int descriptor() const { return held_.get(); }
   [[nodiscard]] bool is_in_place() const;
-  // Gives the file another mode and owner, as far as they are said. The error names the path, and
-  // the remedy.
+  // Gives the file another mode and owner: this process's where none is said. The error names the
+  // path, and the remedy.
   [[nodiscard]] Result<void> become(const SocketFile& wanted) const;
 
  private:
   std::string path_;
-  std::uint64_t device_ = 0;
-  std::uint64_t inode_ = 0;
+  Fd held_;
 };
 
 struct UnixListener {
@@ -42,8 +44,8 @@ struct UnixListener {
 // and owner before anyone can connect. A file that a program left which is gone is replaced: a
 // socket that refuses connections (man 7 unix). One on which somebody listens, and a file that is
 // no socket, are refused. Two hosts that start at once do not remove each other's: who looks,
-// removes and listens holds a lock on the folder meanwhile (flock, man 2). For a process with one
-// thread, since the mode is set by umask(2).
+// removes and listens holds a lock on the folder meanwhile (flock, man 2), for which it waits at
+// most half a second. For a process with one thread, since the mode is set by umask(2).
 [[nodiscard]] Result<UnixListener> listen_on_unix(const SocketAddress& address,
                                                   const SocketFile& file, int backlog);
 

@@ -96,8 +96,8 @@ void ControlServer::move_to(UnixListener listener) {
   watcher_.start(loop_.demultiplexer(), descriptor());
 }
 
-void ControlServer::adopt(Fd socket, const fs::path& path) {
-  move_to({std::move(socket), std::make_shared<OwnSocketFile>(path.string())});
+void ControlServer::adopt(Fd socket, Fd file, const fs::path& path) {
+  move_to({std::move(socket), std::make_shared<OwnSocketFile>(path.string(), std::move(file))});
 }
 
 bool ControlServer::is_reachable() const {

@@ -33,7 +33,7 @@ class ControlServer {
   // Takes requests there from now on, and no longer where it did before.
   void move_to(UnixListener listener);
   // Goes on with the socket of a former binary.
-  void adopt(Fd socket, const std::filesystem::path& path);
+  void adopt(Fd socket, Fd file, const std::filesystem::path& path);
   // Whether its path, which anyone may remove, still leads to it.
   [[nodiscard]] bool is_reachable() const;
   // No more requests; those that wait for an answer still get it. Removes the path.
@@ -44,6 +44,9 @@ class ControlServer {
 
   // For another binary: what listens (-1: nothing), and the clients that wait.
   [[nodiscard]] int descriptor() const { return listener_.socket.get(); }
+  [[nodiscard]] int file_descriptor() const {
+    return listener_.file ? listener_.file->descriptor() : -1;
+  }
   [[nodiscard]] std::string path() const { return listener_.file ? listener_.file->path() : ""; }
   [[nodiscard]] int descriptor_of(ControlClient client) const;
   [[nodiscard]] ControlClient adopt_client(Fd socket);

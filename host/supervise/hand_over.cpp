@@ -70,7 +70,7 @@ Json to_json(const HandedOver::Bound& bound) {
   return {{"requested", to_hex(bound.requested)},
           {"actual", to_hex(bound.actual)},
           {"sockets", bound.sockets},
-          {"owns_file", bound.owns_file}};
+          {"file", bound.file}};
 }
 
 Json to_json(const HandedOver::Worker& worker) {
@@ -130,7 +130,7 @@ HandedOver::Bound bound_from(const Json& json) {
   return {.requested = address_from(json.at("requested")),
           .actual = address_from(json.at("actual")),
           .sockets = all<int>(json.at("sockets"), number<int>),
-          .owns_file = json.at("owns_file").get<bool>()};
+          .file = descriptor(json.at("file"))};
 }
 
 HandedOver::Worker worker_from(const Json& json) {
@@ -162,6 +162,7 @@ HandedOver state_from(const Json& json) {
           .configs = all<HandedOver::Config>(json.at("configs"), config_from),
           .listeners = all<HandedOver::Listener>(json.at("listeners"), listener_from),
           .control = descriptor(json.at("control")),
+          .control_file = descriptor(json.at("control_file")),
           .control_path = from_hex(json.at("control_path")),
           .descriptor_limit = limit_from(json.at("descriptor_limit")),
           .board_size = number<std::size_t>(json.at("board_size")),
@@ -200,6 +201,7 @@ std::string to_text(const HandedOver& state) {
                      {"configs", all_to_json(state.configs)},
                      {"listeners", all_to_json(state.listeners)},
                      {"control", state.control},
+                     {"control_file", state.control_file},
                      {"control_path", to_hex(state.control_path)},
                      {"descriptor_limit", state.descriptor_limit},
                      {"board_size", state.board_size},
@@ -229,9 +231,11 @@ Result<HandedOver> parse_handed_over(std::string_view text) {
 std::vector<int> descriptors_of(const HandedOver& state) {
   std::vector<int> all = state.clients;
   all.push_back(state.control);
+  all.push_back(state.control_file);
   for (const auto& listener : state.listeners) {
     for (const auto& bound : listener.sockets) {
       all.insert(all.end(), bound.sockets.begin(), bound.sockets.end());
+      all.push_back(bound.file);
     }
     for (const auto& worker : listener.workers) {
       all.push_back(worker.channel);

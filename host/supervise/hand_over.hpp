@@ -30,7 +30,7 @@ struct HandedOver {
     SocketAddress requested;
     SocketAddress actual;
     std::vector<int> sockets;
-    bool owns_file = false;  // that of a Unix socket, which goes with it
+    int file = -1;  // holds the file of a Unix socket that goes with the host
     bool operator==(const Bound&) const = default;
   };
   struct Worker {
@@ -55,6 +55,7 @@ struct HandedOver {
   std::vector<Config> configs;
   std::vector<Listener> listeners;
   int control = -1;
+  int control_file = -1;
   std::string control_path;
   std::uint64_t descriptor_limit = 0;  // the soft one of before the exec, which raises it; 0: none
   std::size_t board_size = sizeof(WorkerBoard);  // of the workers'

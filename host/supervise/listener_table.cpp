@@ -214,7 +214,7 @@ std::vector<HandedOver::Listener> ListenerTable::hand_over(const HostLife& life)
     one.groups = listener->orphans().groups();
     for (const BoundAddress& bound : listener->sockets()) {
       HandedOver::Bound& address = one.sockets.emplace_back();
-      address = {bound.requested, bound.actual, {}, bound.file != nullptr};
+      address = {bound.requested, bound.actual, {}, bound.file ? bound.file->descriptor() : -1};
       for (const Fd& socket : bound.sockets) address.sockets.push_back(socket.get());
     }
     for (unsigned i = 0; i < listener->settings().workers; ++i) {
@@ -242,7 +242,9 @@ Result<ListenerId> ListenerTable::adopt(const HandedOver::Listener& former,
   for (const HandedOver::Bound& address : former.sockets) {
     BoundAddress& bound = sockets.emplace_back();
     bound = {address.requested, address.actual, {}, true};
-    if (address.owns_file) bound.file = std::make_shared<OwnSocketFile>(address.actual.path());
+    if (address.file >= 0) {
+      bound.file = std::make_shared<OwnSocketFile>(address.actual.path(), Fd(address.file));
+    }
     for (const int socket : address.sockets) bound.sockets.emplace_back(socket);
   }
   const ListenerId id = next_++;

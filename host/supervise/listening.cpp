@@ -42,10 +42,10 @@ Result<BoundAddress> take_over(const BoundAddress& existing, const Address& writ
   }
   if (bound.sockets.empty()) {
     auto anew = listen_anew(existing.actual, written, listener);
-    if (!anew) return anew.error();
-    bound.sockets = std::move(anew->sockets);
-    bound.file = std::move(anew->file);
-  } else if (auto joined = bind_beside(bound.sockets, listener.workers); !joined) {
+    if (anew) anew->requested = existing.requested;
+    return anew;
+  }
+  if (auto joined = bind_beside(bound.sockets, listener.workers); !joined) {
     return joined.error();
   }
   return bound;
@@ -81,7 +81,10 @@ void refuse_clients(ListeningSockets& listening, unsigned worker, unsigned worke
   for (BoundAddress& bound : listening) {
     if (bound.actual.is_unix()) {
       const bool is_managers = !bound.file && !bound.actual.path().empty();
-      if (all && !is_managers) bound.sockets.clear();
+      if (all && !is_managers) {
+        bound.file.reset();
+        bound.sockets.clear();
+      }
       continue;
     }
     for (const int socket : sockets_of(bound, worker, workers)) (void)::shutdown(socket, SHUT_RDWR);
@@ -120,6 +123,16 @@ void tell_listening(const ListenerSettings& listener, const ListeningSockets& li
     if (bound.taken_over) continue;
     log.info("listener '{}': listening on {} (model {}, handler {})", listener.name,
              bound.actual.url(), listener.model, listener.handler);
+  }
+  for (const BoundAddress& bound : listening) {
+    for (const Address& written : listener.listen) {
+      const bool is_managers = !bound.file && bound.actual.path() == written.host;
+      if (!is_managers || written.file == SocketFile{}) continue;
+      log.warn(
+          "listener '{}': {} was handed over: its mode and owner are those of its unit "
+          "(SocketMode=, SocketUser=, SocketGroup=)",
+          listener.name, bound.actual.url());
+    }
   }
   if (listener.backlog > longest_backlog()) {
     log.warn("listener '{}': the kernel cuts its backlog of {} to {} (net.core.somaxconn)",

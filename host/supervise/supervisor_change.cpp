@@ -288,6 +288,7 @@ HandedOver Supervisor::state() const {
                       .configs = {},
                       .listeners = listeners_.hand_over(life_),
                       .control = control_.descriptor(),
+                      .control_file = control_.file_descriptor(),
                       .control_path = control_.path(),
                       .clients = {}};
   std::set<SharedGeneration> generations = listeners_.generations();
@@ -354,7 +355,9 @@ Result<void> Supervisor::adopt(const HandedOver& former) {
     auto adopted = listeners_.adopt(listener, generations.at(listener.generation), life_);
     if (!adopted) return adopted.error();
   }
-  if (former.control >= 0) control_.adopt(Fd(former.control), former.control_path);
+  if (former.control >= 0) {
+    control_.adopt(Fd(former.control), Fd(former.control_file), former.control_path);
+  }
   for (const int client : former.clients) {
     asked_to_reload_.push_back(control_.adopt_client(Fd(client)));
   }

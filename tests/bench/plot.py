@@ -11,7 +11,7 @@ import sys
 from xml.sax.saxutils import escape
 
 TEXT, FAINT = "#6e7781", "#8b949e"
-PALETTE = ["#e8964a", "#d4b13f", "#e0707f", "#ae8be0", "#4c9be8", "#45b3a2"]
+PALETTE = ["#e8964a", "#d4b13f", "#b58863", "#e0707f", "#d67bb8", "#ae8be0", "#4c9be8", "#45b3a2"]
 HOST, BARE, PEER = "#4c9be8", "#aab2bb", "#b3c4da"
 WORKS = {"roundtrip": "round trips", "pipeline": "16 deep", "bulk": "64 KiB", "churn": "churn"}
 

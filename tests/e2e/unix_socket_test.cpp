@@ -70,12 +70,24 @@ TEST_CASE("the file of a Unix socket belongs to whom the address says") {
   CHECK(status.st_gid == 8);
 }
 
+TEST_CASE("an owner that is not said any more is taken back by a reload") {
+  if (::geteuid() != 0) return;
+  const std::string path = fresh_socket_path();
+  HostProcess host(one_listener("fork", "probe", {listen_at(path + "?mode=666&user=7&group=8")}));
+  host.write_config(one_listener("fork", "probe", {listen_at(path)}));
+  CHECK(host.command({"reload"}).status == 0);
+  struct stat status {};
+  REQUIRE(::lstat(path.c_str(), &status) == 0);
+  CHECK(status.st_uid == 0);
+  CHECK(status.st_gid == ::getegid());
+  CHECK(mode_of(path) == 0660);
+}
+
 TEST_CASE("a name in the abstract namespace is listened on, and needs no file") {
   const std::string name = "@berth-e2e-abstract-" + std::to_string(::getpid());
   HostProcess host(one_listener("select", "probe", {"listen: 'unix://" + name + "'"}));
   CHECK(host.socket() == name);
   CHECK(Client(name).ask("local") == name);
-  CHECK(berth({"send", "unix://" + name, "id"}).status == 0);
   CHECK(host.stop(SIGTERM) == 0);
   CHECK(is_refused(name));
 }
@@ -181,6 +193,23 @@ TEST_CASE("a Unix socket goes to another binary, and still goes with it") {
   CHECK(Client(path).ask("stopping") == "no");
   CHECK(host.stop(SIGTERM) == 0);
   CHECK_FALSE(fs::exists(path));
+}
+
+TEST_CASE("another binary neither changes nor removes what lies in the place of the socket") {
+  const std::string path = fresh_socket_path(), precious = fresh_socket_path();
+  const InstalledProgram program;
+  write_file(precious, "precious");
+  fs::permissions(precious, fs::perms::owner_read);
+  HostProcess host(one_listener("epoll", "probe", {listen_at(path + "?mode=666")}),
+                   {.program = program.path()});
+  fs::remove(path);
+  fs::create_symlink(precious, path);
+  host.expect_error("that is there already, and no socket");
+  host.expect_error("nothing has been changed");
+  CHECK(host.command({"upgrade"}).status == 1);
+  CHECK(host.stop(SIGTERM) == 0);
+  CHECK(fs::is_symlink(path));
+  CHECK(fs::status(precious).permissions() == fs::perms::owner_read);
 }
 
 TEST_CASE("who waits in the queue of a Unix socket is served when the worker has died") {

@@ -177,7 +177,10 @@ TEST_CASE("what is wrong with the address of a Unix socket is told with the reme
   check("@", none);
   check("?mode=0600", none);
   check("run/echo.sock", "has a path that does not begin with '/': write unix:///run/echo.sock");
-  check("/run/", "ends in '/': write the path of a socket, not of a folder");
+  check("/run/", "names a folder: write the path of a socket");
+  check("/run/..", "names a folder: write the path of a socket");
+  check("/run/./a//b", "takes a roundabout way: write unix:///run/a/b");
+  check("/s?", "has nothing behind the '?': leave it off");
   check("/b\x01",
         "has a path with characters that cannot be seen: use those of ASCII from '!' to '~'");
   const std::string longest(107, 'a');
@@ -196,12 +199,15 @@ TEST_CASE("what is wrong with the address of a Unix socket is told with the reme
         "has no file whose mode and owner could be set: leave off '?mode=0600'; whoever is on this "
         "machine can connect to an abstract name");
   check_error("unix:/run/s", "address 'unix:/run/s' has no scheme: write unix:///run/s");
+  check_error("unix:run/s", "address 'unix:run/s' has no scheme: write unix:///run/s");
+  check_error("unix:@s", "address 'unix:@s' has no scheme: write unix://@s");
+  check_error("@s", "address '@s' has no scheme: write unix://@s");
   check_error("/run/s", "address '/run/s' has no scheme: write unix:///run/s");
 }
 
 TEST_CASE("the name of a Unix socket comes back from the kernel's form") {
   for (const std::string& name : {std::string("/run/echo.sock"), std::string("@echo"),
-                                  std::string(107, '/'), "@" + std::string(106, 'a')}) {
+                                  "/" + std::string(106, 'b'), "@" + std::string(106, 'a')}) {
     const auto address = SocketAddress::of_unix(name);
     CHECK(address.is_unix());
     CHECK(address.text() == name);

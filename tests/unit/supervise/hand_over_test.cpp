@@ -28,12 +28,13 @@ HandedOver some_state() {
   HandedOver::Listener listener;
   listener.name = "web";
   listener.generation = 7;
-  listener.sockets = {{some_address(), some_address(), {10, 11}}};
+  listener.sockets = {{some_address(), some_address(), {10, 11}, 19}};
   listener.workers = {{WorkerState::serving, 4242, 12, 13, 3},
                       {WorkerState::waiting, 0, -1, 14, 9}};
   listener.groups = {77, 78};
   state.listeners = {listener};
   state.control = 15;
+  state.control_file = 18;
   state.control_path = "/run/berth/a.sock";
   state.clients = {16, 17};
   return state;
@@ -68,7 +69,7 @@ TEST_CASE("a path may have any bytes") {
 }
 
 TEST_CASE("every descriptor is named, and none that there is not") {
-  CHECK(descriptors_of(some_state()) == std::vector<int>{16, 17, 15, 10, 11, 12, 13, 14});
+  CHECK(descriptors_of(some_state()) == std::vector<int>{16, 17, 15, 18, 10, 11, 19, 12, 13, 14});
 }
 
 TEST_CASE("a state that contradicts itself is refused") {
