@@ -109,6 +109,9 @@ class Plugin {
 
  private:
   static void* create(const berth_creation* creation) noexcept {
+    // The runtime's thread-local data for exceptions is made here, while there is memory: glibc
+    // ends a process that finds none for it, and the first exception may be a std::bad_alloc.
+    (void)std::uncaught_exceptions();
     try {
       auto handler = std::make_unique<Handler>();
       Description<Handler> description;

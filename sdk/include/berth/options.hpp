@@ -35,7 +35,7 @@ namespace detail {
 template <class T>
 struct OptionType;
 
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+";
   if (!text.empty() && text.find_first_not_of(kPlain) == text.npos) return std::string(text);
@@ -83,7 +83,7 @@ struct OptionType<T> {
 template <>
 struct OptionType<std::string> {
   static constexpr std::uint32_t kType = BERTH_TEXT;
-  static std::string text(const std::string& value) { return quoted(value); }
+  static std::string text(const std::string& value) { return in_quotes(value); }
   static void set(std::string& member, const berth_setting& setting) {
     member = text_of(setting.text);
   }
@@ -137,7 +137,7 @@ struct OptionType<std::vector<std::string>> {
   static constexpr std::uint32_t kType = BERTH_LIST;
   static std::string text(const std::vector<std::string>& value) {
     std::string out;
-    for (const auto& item : value) out += (out.empty() ? "" : ", ") + quoted(item);
+    for (const auto& item : value) out += (out.empty() ? "" : ", ") + in_quotes(item);
     return "[" + out + "]";
   }
   static void set(std::vector<std::string>& member, const berth_setting& setting) {
@@ -153,7 +153,7 @@ struct OptionType<std::map<std::string, std::string>> {
   static std::string text(const std::map<std::string, std::string>& value) {
     std::string out;
     for (const auto& [name, item] : value) {
-      out += (out.empty() ? "" : ", ") + quoted(name) + ": " + quoted(item);
+      out += (out.empty() ? "" : ", ") + in_quotes(name) + ": " + in_quotes(item);
     }
     return "{" + out + "}";
   }

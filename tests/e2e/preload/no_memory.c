@@ -1,12 +1,16 @@
 /* Loaded before the C library (LD_PRELOAD): memory cannot be had now and then. The file NO_MEMORY
  * holds three int64_t in shared memory, which a test may change at any moment: how many of a
  * thousand requests fail, in which group of processes (a worker with its sessions; 0: nowhere), and
- * how many did. Which ones is chosen at random from NO_MEMORY_SEED. */
+ * how many did. Which ones is chosen at random from NO_MEMORY_SEED. Never those of the dynamic
+ * linker, for thread-local data of a library: glibc ends the process for want of it, which nobody
+ * can mend. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -42,16 +46,29 @@ static uint64_t next_random(void) {
   return state;
 }
 
-static int refused(void) {
+static int is_linker(const void* caller) {
+  Dl_info library;
+  return dladdr(caller, &library) != 0 && library.dli_fname != NULL &&
+         strstr(library.dli_fname, "ld-linux") != NULL;
+}
+
+static int refused(const void* caller) {
   if (orders == NULL || orders->group == 0 || orders->group != getpgid(0)) return 0;
   if (next_random() % 1000 >= (uint64_t)orders->per_mille) return 0;
+  if (is_linker(caller)) return 0;
   __atomic_fetch_add(&orders->failed, 1, __ATOMIC_RELAXED);
   errno = ENOMEM;
   return 1;
 }
 
-void* malloc(size_t size) { return refused() ? NULL : __libc_malloc(size); }
+void* malloc(size_t size) {
+  return refused(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
 
-void* calloc(size_t count, size_t size) { return refused() ? NULL : __libc_calloc(count, size); }
+void* calloc(size_t count, size_t size) {
+  return refused(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
 
-void* realloc(void* old, size_t size) { return refused() ? NULL : __libc_realloc(old, size); }
+void* realloc(void* old, size_t size) {
+  return refused(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
+}

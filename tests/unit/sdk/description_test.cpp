@@ -1,3 +1,5 @@
+#include <iomanip>  // whose std::quoted takes strings too: headers must not mean it
+
 #include <doctest/doctest.h>
 
 #include <limits>
@@ -155,11 +157,11 @@ TEST_CASE("durations and sizes are printed in the largest unit that holds them w
 }
 
 TEST_CASE("a text that YAML would take for something else is quoted") {
-  CHECK(detail::quoted("plain-text_1.2/x+") == "plain-text_1.2/x+");
-  CHECK(detail::quoted("") == "''");
-  CHECK(detail::quoted("it's") == "'it''s'");
-  CHECK(detail::quoted("a: b") == "'a: b'");
-  CHECK(detail::quoted("#x") == "'#x'");
+  CHECK(detail::in_quotes("plain-text_1.2/x+") == "plain-text_1.2/x+");
+  CHECK(detail::in_quotes("") == "''");
+  CHECK(detail::in_quotes("it's") == "'it''s'");
+  CHECK(detail::in_quotes("a: b") == "'a: b'");
+  CHECK(detail::in_quotes("#x") == "'#x'");
 }
 
 berth_bytes bytes(const char* text) { return {text, std::string_view(text).size()}; }
