@@ -87,7 +87,7 @@ TEST_CASE("a binary that cannot take over changes nothing") {
   SUBCASE("no program at all") { program.install_text("\177garbage"); }
   SUBCASE("one that crashes") { program.install_text("#!/bin/sh\nkill -SEGV $$\n"); }
   SUBCASE("one that is not there") { std::filesystem::remove(program.path()); }
-  host.expect_error({.program = program.path()});
+  host.expect_error(program.path());
   host.expect_error("nothing has been changed");
   const Outcome outcome = host.command({"upgrade"});
   CHECK(outcome.status == 1);
