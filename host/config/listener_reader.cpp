@@ -64,9 +64,8 @@ std::string without_settings(Address address) {
 
 // Limits that speak of IP addresses, where no client has one.
 std::string objection_to_limits(const ListenerSettings& settings) {
-  const bool has_ip =
-      std::any_of(settings.listen.begin(), settings.listen.end(),
-                  [](const Address& address) { return address.scheme == Scheme::tcp; });
+  const bool has_ip = std::any_of(settings.listen.begin(), settings.listen.end(),
+                                  [](const Address& address) { return !is_unix(address.scheme); });
   if (has_ip || settings.listen.empty()) return "";
   const char* key = !settings.allow.empty()  ? "allow"
                     : !settings.deny.empty() ? "deny"
@@ -101,6 +100,7 @@ const std::vector<std::string>& listener_keys() {
                                                 "idle_timeout",
                                                 "write_timeout",
                                                 "session_timeout",
+                                                "handshake_timeout",
                                                 "drain_timeout",
                                                 "heartbeat_timeout",
                                                 "user",
@@ -202,6 +202,7 @@ void ListenerReader::read_timeouts(const MapReader& keys, ListenerSettings& sett
   read("idle_timeout", {.least = Duration(1), .may_be_off = true}, settings.idle_timeout);
   read("write_timeout", {.least = Duration(1), .may_be_off = true}, settings.write_timeout);
   read("session_timeout", {.least = Duration(1), .may_be_off = true}, settings.session_timeout);
+  read("handshake_timeout", {.least = Duration(1)}, settings.handshake_timeout);
   read("drain_timeout", {}, settings.drain_timeout);
   read("heartbeat_timeout", {.least = std::chrono::seconds(1)}, settings.heartbeat_timeout);
 }
@@ -262,7 +263,7 @@ void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
   }
   // Port 0 is another port each time.
   const std::string url = without_settings(*address);
-  if (address->port != 0 || address->scheme == Scheme::unix_socket) {
+  if (address->port != 0 || is_unix(address->scheme)) {
     const auto [first, is_new] = addresses_.emplace(url, node.where);
     if (!is_new) {
       problems_.add(node.where, url + " is listened on in line " +

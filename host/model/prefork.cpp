@@ -31,6 +31,7 @@ struct Handover {
   Peer peer;
   std::uint64_t id = 0;
   TimePoint accepted;
+  Scheme scheme = Scheme::tcp;
 };
 
 // A message of these bytes with one descriptor.
@@ -46,7 +47,7 @@ class Message {
   Message& operator=(const Message&) = delete;
 
   [[nodiscard]] bool send(int channel, const AcceptedConnection& connection) {
-    content_ = {connection.peer, connection.id, connection.accepted};
+    content_ = {connection.peer, connection.id, connection.accepted, connection.scheme};
     cmsghdr* const head = CMSG_FIRSTHDR(&header_);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
@@ -66,7 +67,8 @@ class Message {
     if (size != sizeof content_ || head == nullptr) return std::nullopt;
     int socket = -1;
     std::memcpy(&socket, CMSG_DATA(head), sizeof socket);
-    return AcceptedConnection{Fd(socket), content_.peer, content_.id, content_.accepted};
+    return AcceptedConnection{Fd(socket), content_.peer, content_.id, content_.accepted,
+                              content_.scheme};
   }
 
  private:

@@ -28,7 +28,7 @@ struct Lookup {
 Lookup look_up(const Address& address, int flags) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_socktype = socket_type(address.scheme);
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* first = nullptr;
   Lookup found;
@@ -39,7 +39,7 @@ Lookup look_up(const Address& address, int flags) {
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(first, &freeaddrinfo);
   // /etc/hosts may give one address several times; a second listener on it could not be bound.
   for (const addrinfo* entry = first; entry != nullptr; entry = entry->ai_next) {
-    const SocketAddress candidate(entry->ai_addr, entry->ai_addrlen);
+    const SocketAddress candidate(entry->ai_addr, entry->ai_addrlen, entry->ai_socktype);
     auto& all = found.addresses;
     if (std::find(all.begin(), all.end(), candidate) == all.end()) all.push_back(candidate);
   }
@@ -65,13 +65,14 @@ Error cannot_resolve(const std::string& host, const Lookup& lookup) {
 
 }  // namespace
 
-SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
-    : unix_{}, size_(std::min<socklen_t>(length, sizeof unix_)) {
+SocketAddress::SocketAddress(const sockaddr* address, socklen_t length, int type)
+    : unix_{}, size_(std::min<socklen_t>(length, sizeof unix_)), type_(type) {
   std::memcpy(&unix_, address, size_);
 }
 
-SocketAddress SocketAddress::of_unix(std::string_view name) {
+SocketAddress SocketAddress::of_unix(std::string_view name, int type) {
   SocketAddress address;
+  address.type_ = type;
   address.unix_ = {};
   address.unix_.sun_family = AF_UNIX;
   const std::size_t length = std::min(name.size(), kLongestUnixName);
@@ -121,16 +122,36 @@ std::string SocketAddress::text() const {
   return "@" + std::string(unix_.sun_path + 1, size_ - kUnixNameAt - 1);
 }
 
-std::string SocketAddress::url() const { return (is_unix() ? "unix://" : "tcp://") + text(); }
+std::string SocketAddress::url() const {
+  const Scheme scheme = is_unix() ? (is_datagram() ? Scheme::unix_datagram : Scheme::unix_socket)
+                                  : (is_datagram() ? Scheme::udp : Scheme::tcp);
+  return std::string(name_of(scheme)) + "://" + text();
+}
 
 bool SocketAddress::operator==(const SocketAddress& other) const {
-  if (family() != other.family() || port() != other.port()) return false;
+  if (family() != other.family() || port() != other.port() || type_ != other.type_) return false;
   if (family() == AF_INET) return ipv4_.sin_addr.s_addr == other.ipv4_.sin_addr.s_addr;
   if (family() == AF_INET6) {
     return std::memcmp(&ipv6_.sin6_addr, &other.ipv6_.sin6_addr, sizeof ipv6_.sin6_addr) == 0 &&
            ipv6_.sin6_scope_id == other.ipv6_.sin6_scope_id;
   }
   return !is_unix() || text() == other.text();
+}
+
+std::string_view name_of(Scheme scheme) {
+  switch (scheme) {
+    case Scheme::tcp:
+      return "tcp";
+    case Scheme::tls:
+      return "tls";
+    case Scheme::udp:
+      return "udp";
+    case Scheme::unix_socket:
+      return "unix";
+    case Scheme::unix_datagram:
+      return "unixgram";
+  }
+  return "";
 }
 
 Peer::Peer(const SocketAddress& address) : ipv6_{} {
@@ -182,14 +203,15 @@ std::string settings_of(const SocketFile& file) {
 }  // namespace
 
 std::string Address::url() const {
-  if (scheme == Scheme::unix_socket) return "unix://" + host + settings_of(file);
+  const std::string start = std::string(name_of(scheme)) + "://";
+  if (is_unix(scheme)) return start + host + settings_of(file);
   const bool ipv6 = host.find(':') != std::string::npos;
-  return "tcp://" + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return start + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 Result<std::vector<SocketAddress>> resolve(const Address& address) {
-  if (address.scheme == Scheme::unix_socket) {
-    return std::vector{SocketAddress::of_unix(address.host)};
+  if (is_unix(address.scheme)) {
+    return std::vector{SocketAddress::of_unix(address.host, socket_type(address.scheme))};
   }
   // Asked for a number the resolver is not touched: no waiting for a name server, no NSS modules.
   Lookup lookup = look_up(address, AI_NUMERICHOST);

@@ -20,22 +20,25 @@ namespace berth {
 class SocketAddress {
  public:
   SocketAddress() = default;
-  // Copies what the kernel wrote; `length` beyond what this class can hold is cut.
-  SocketAddress(const sockaddr* address, socklen_t length);
+  // Copies what the kernel wrote; `length` beyond what this class can hold is cut. `type` is that
+  // of the socket, SOCK_STREAM or SOCK_DGRAM: the two share no ports and no queues.
+  SocketAddress(const sockaddr* address, socklen_t length, int type = SOCK_STREAM);
   // That of a Unix socket: a path, or `@NAME` for one in the abstract namespace (man 7 unix). At
   // most kLongestUnixName bytes.
-  [[nodiscard]] static SocketAddress of_unix(std::string_view name);
+  [[nodiscard]] static SocketAddress of_unix(std::string_view name, int type = SOCK_STREAM);
 
   [[nodiscard]] const sockaddr* get() const { return &any_; }
   [[nodiscard]] socklen_t size() const { return size_; }
   [[nodiscard]] int family() const { return any_.sa_family; }
   [[nodiscard]] bool is_unix() const { return family() == AF_UNIX; }
+  [[nodiscard]] int type() const { return type_; }
+  [[nodiscard]] bool is_datagram() const { return type_ == SOCK_DGRAM; }
   [[nodiscard]] std::uint16_t port() const;  // 0 where there is none
 
   // "127.0.0.1:2934", "[::1]:2934", "/run/echo.sock", "@echo"; "unknown" where there is no address,
   // "unnamed" for a Unix socket that is not bound.
   [[nodiscard]] std::string text() const;
-  // "tcp://127.0.0.1:2934", "unix:///run/echo.sock", "unix://@echo".
+  // "tcp://127.0.0.1:2934", "udp://[::1]:53", "unix:///run/echo.sock", "unixgram://@echo".
   [[nodiscard]] std::string url() const;
   // The path of a Unix socket in the file system; "" for every other.
   [[nodiscard]] std::string path() const;
@@ -50,6 +53,7 @@ class SocketAddress {
     sockaddr_un unix_;
   };
   socklen_t size_ = sizeof(sockaddr);
+  int type_ = SOCK_STREAM;
 };
 
 // sun_path with the zero that ends it; an abstract name has its zero in front.
@@ -86,7 +90,17 @@ class Peer {
   };
 };
 
-enum class Scheme { tcp, unix_socket };
+enum class Scheme { tcp, tls, udp, unix_socket, unix_datagram };
+
+// "tcp", "unixgram": what stands before "://".
+[[nodiscard]] std::string_view name_of(Scheme scheme);
+[[nodiscard]] inline bool is_unix(Scheme scheme) {
+  return scheme == Scheme::unix_socket || scheme == Scheme::unix_datagram;
+}
+// SOCK_STREAM or SOCK_DGRAM.
+[[nodiscard]] inline int socket_type(Scheme scheme) {
+  return scheme == Scheme::udp || scheme == Scheme::unix_datagram ? SOCK_DGRAM : SOCK_STREAM;
+}
 
 // The file of a Unix socket: who may connect is who may write to it (man 7 unix).
 struct SocketFile {
@@ -110,9 +124,10 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-// Takes `tcp://HOST:PORT`, HOST an IPv4 address, an IPv6 address in brackets or a host name;
-// `unix:///PATH` with `?mode=0660&user=NAME&group=NAME` as far as wanted; and `unix://@NAME`. The
-// error says what part is wrong and what an address looks like.
+// Takes `tcp://HOST:PORT`, HOST an IPv4 address, an IPv6 address in brackets or a host name, and in
+// the same way `tls://` and `udp://`; `unix:///PATH` and `unixgram:///PATH` with
+// `?mode=0660&user=NAME&group=NAME` as far as wanted; and `unix://@NAME`. The error says what part
+// is wrong and what an address looks like.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
 // The socket addresses that `address` stands for; a name may stand for several. Blocks on the

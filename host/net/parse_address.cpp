@@ -43,6 +43,20 @@ Error wrong(std::string_view text, const std::string& what, const std::string& r
   return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
 }
 
+std::optional<Scheme> scheme_named(std::string_view name) {
+  for (const Scheme scheme :
+       {Scheme::tcp, Scheme::tls, Scheme::udp, Scheme::unix_socket, Scheme::unix_datagram}) {
+    if (name == name_of(scheme)) return scheme;
+  }
+  return std::nullopt;
+}
+
+// What an address like `text` begins with: "udp://".
+std::string start_of(std::string_view text) {
+  const auto scheme = scheme_named(text.substr(0, text.find("://")));
+  return std::string(name_of(scheme.value_or(Scheme::tcp))) + "://";
+}
+
 // HOST:PORT of `text` as far as it can be made out, for what an error tells to write.
 std::string completed(std::string_view text) {
   std::string rest(text.substr(0, text.find_first_of("/?# \t")));
@@ -76,7 +90,7 @@ Error no_scheme(std::string_view text) {
   return wrong(text, "has no scheme", "write tcp://" + completed(rest));
 }
 
-// The part of a URL between `tcp://` and the end, divided but not yet judged.
+// The part of a URL between `://` and the end, divided but not yet judged.
 struct Parts {
   std::string host;
   std::optional<std::string> port;
@@ -88,12 +102,14 @@ Result<Parts> divide(std::string_view text, std::string_view authority) {
   std::string_view after_host = authority;
   if (authority.starts_with('[')) {
     const auto end = authority.find(']');
-    if (end == std::string_view::npos) return wrong(text, "lacks a ']'", "write tcp://[::1]:50007");
+    if (end == std::string_view::npos)
+      return wrong(text, "lacks a ']'", "write " + start_of(text) + "[::1]:50007");
     parts.bracketed = true;
     parts.host = authority.substr(1, end - 1);
     after_host = authority.substr(end + 1);
     if (!after_host.empty() && after_host.front() != ':') {
-      return wrong(text, "goes on after the ']'", "write tcp://[" + parts.host + "]:PORT");
+      return wrong(text, "goes on after the ']'",
+                   "write " + start_of(text) + "[" + parts.host + "]:PORT");
     }
   } else {
     const auto colon = authority.rfind(':');
@@ -110,14 +126,14 @@ std::optional<Error> unbracketed_ipv6(std::string_view text, std::string_view au
   // `::1:50007` is an IPv6 address as a whole too, but was hardly meant as one.
   if (parts.port && is_ipv6(parts.host)) {
     return wrong(text, "has an IPv6 address without brackets",
-                 "write tcp://[" + parts.host + "]:" + *parts.port);
+                 "write " + start_of(text) + "[" + parts.host + "]:" + *parts.port);
   }
   if (is_ipv6(std::string(authority))) {
     return wrong(text, "has an IPv6 address without brackets",
-                 "write tcp://[" + std::string(authority) + "]:PORT");
+                 "write " + start_of(text) + "[" + std::string(authority) + "]:PORT");
   }
-  return wrong(text, "has more than one ':' after tcp://",
-               "write tcp://HOST:PORT, with brackets around an IPv6 address");
+  return wrong(text, "has more than one ':' after " + start_of(text),
+               "write " + start_of(text) + "HOST:PORT, with brackets around an IPv6 address");
 }
 
 std::optional<Error> wrong_host(std::string_view text, const Parts& parts) {
@@ -125,14 +141,14 @@ std::optional<Error> wrong_host(std::string_view text, const Parts& parts) {
   if (host.empty() || host == "*") {
     const std::string port = parts.port.value_or("PORT");
     return wrong(text, "names no host",
-                 "write tcp://0.0.0.0:" + port +
-                     " for all IPv4 addresses of this machine, tcp://[::]:" + port +
+                 "write " + start_of(text) + "0.0.0.0:" + port +
+                     " for all IPv4 addresses of this machine, " + start_of(text) + "[::]:" + port +
                      " for all IPv6 ones");
   }
   if (parts.bracketed) {
     if (is_ipv6(host)) return std::nullopt;
     return wrong(text, "has '" + host + "' in brackets, which is not an IPv6 address",
-                 "only IPv6 addresses take brackets, like tcp://[::1]:50007");
+                 "only IPv6 addresses take brackets, like " + start_of(text) + "[::1]:50007");
   }
   if (host.find('@') != std::string::npos) {
     return wrong(text, "has a user name", "leave off everything up to the '@'");
@@ -151,8 +167,9 @@ std::optional<Error> wrong_host(std::string_view text, const Parts& parts) {
 Result<std::uint16_t> parse_port(std::string_view text, const Parts& parts) {
   if (!parts.port) {
     const std::string host = parts.bracketed ? "[" + parts.host + "]" : parts.host;
-    return wrong(text, "has no port",
-                 "write tcp://" + host + ":PORT, PORT from 1 to 65535, or 0 for any free one");
+    return wrong(
+        text, "has no port",
+        "write " + start_of(text) + host + ":PORT, PORT from 1 to 65535, or 0 for any free one");
   }
   if (!is_digits(*parts.port)) {
     return wrong(text, "has '" + *parts.port + "' for a port, which is not a number",
@@ -176,18 +193,19 @@ Result<Address> parse_address(std::string_view text) {
   }
   const auto scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return no_scheme(text);
-  const std::string_view scheme = text.substr(0, scheme_end);
+  const auto scheme = scheme_named(text.substr(0, scheme_end));
   std::string_view authority = text.substr(scheme_end + 3);
-  if (scheme == "unix") return parse_unix_address(text, authority);
-  if (scheme != "tcp") {
-    return wrong(text, "has the scheme '" + std::string(scheme) + "'",
-                 "this version serves tcp:// and unix://, as in tcp://" + completed(authority));
+  if (!scheme) {
+    return wrong(text, "has the scheme '" + std::string(text.substr(0, scheme_end)) + "'",
+                 "there are tcp://, tls://, udp://, unix:// and unixgram://, as in tcp://" +
+                     completed(authority));
   }
+  if (is_unix(*scheme)) return parse_unix_address(text, *scheme, authority);
   const auto path = authority.find_first_of("/?#");
   if (path != std::string_view::npos) {
     return wrong(text, "goes on after the port",
-                 "leave off '" + std::string(authority.substr(path)) + "', as in tcp://" +
-                     completed(authority));
+                 "leave off '" + std::string(authority.substr(path)) + "', as in " +
+                     start_of(text) + completed(authority));
   }
 
   Result<Parts> parts = divide(text, authority);
@@ -196,7 +214,7 @@ Result<Address> parse_address(std::string_view text) {
   if (auto error = wrong_host(text, *parts)) return *error;
   const Result<std::uint16_t> port = parse_port(text, *parts);
   if (!port) return port.error();
-  return Address{Scheme::tcp, std::move(parts->host), port.value()};
+  return Address{*scheme, std::move(parts->host), port.value()};
 }
 
 }  // namespace berth

@@ -100,12 +100,12 @@ std::optional<Error> take_settings(std::string_view text, std::string_view setti
 
 }  // namespace
 
-Result<Address> parse_unix_address(std::string_view text, std::string_view rest) {
+Result<Address> parse_unix_address(std::string_view text, Scheme scheme, std::string_view rest) {
   const auto question = rest.find('?');
   const std::string_view name = rest.substr(0, question);
   if (auto error = wrong_name(text, name)) return *error;
   Address address;
-  address.scheme = Scheme::unix_socket;
+  address.scheme = scheme;
   address.host = name;
   if (question == std::string_view::npos) return address;
   if (name[0] == '@') {

@@ -7,7 +7,8 @@
 
 namespace berth {
 
-// Of `text`, an address as a whole, `rest` is what follows `unix://`.
-[[nodiscard]] Result<Address> parse_unix_address(std::string_view text, std::string_view rest);
+// Of `text`, an address as a whole, `rest` is what follows `unix://` or `unixgram://`.
+[[nodiscard]] Result<Address> parse_unix_address(std::string_view text, Scheme scheme,
+                                                 std::string_view rest);
 
 }  // namespace berth

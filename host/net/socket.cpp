@@ -143,7 +143,10 @@ SocketAddress local_address(int socket) {
   socklen_t length = sizeof address;
   auto* any = reinterpret_cast<sockaddr*>(&address);
   if (getsockname(socket, any, &length) != 0) return {};
-  return {any, length};
+  int type = SOCK_STREAM;
+  socklen_t type_length = sizeof type;
+  (void)getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &type_length);
+  return {any, length, type};
 }
 
 std::optional<unsigned> queue_length(int socket) {

@@ -25,6 +25,12 @@ namespace berth {
 // they are to listen(2) later. Of Unix sockets there is but one at an address, for all workers.
 [[nodiscard]] Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count);
 
+// A listening socket by its number, and what its address in the config begins with.
+struct ListeningSocket {
+  int number = -1;
+  Scheme scheme = Scheme::tcp;
+};
+
 // Whether a socket listens (SO_ACCEPTCONN, man 7 socket).
 [[nodiscard]] bool is_listening(int socket);
 

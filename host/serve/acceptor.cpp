@@ -55,18 +55,21 @@ AcceptFailure classify_accept_failure(int errno_value) {
 // A listening socket and its watch.
 class Acceptor::Listener final : public Watcher {
  public:
-  Listener(Acceptor& acceptor, Fd socket) : acceptor_(acceptor), socket_(std::move(socket)) {}
-  void on_ready() override { acceptor_.accept_some(socket_.get()); }
+  Listener(Acceptor& acceptor, Socket socket)
+      : acceptor_(acceptor), socket_(std::move(socket.socket)), scheme_(socket.scheme) {}
+  void on_ready() override { acceptor_.accept_some(*this); }
   void watch(EventLoop& loop) {
     if (watch_.start(loop.demultiplexer(), socket_.get(), *this)) return;
     throw std::system_error(errno, std::generic_category(), "cannot watch a listening socket");
   }
   void set_active(bool active) { watch_.set_active(active); }
   [[nodiscard]] int socket() const { return socket_.get(); }
+  [[nodiscard]] Scheme scheme() const { return scheme_; }
 
  private:
   Acceptor& acceptor_;
   Fd socket_;
+  Scheme scheme_;
   Watch watch_;
 };
 
@@ -87,18 +90,18 @@ void Acceptor::set_timeouts(int socket, Timeouts timeouts) {
   (void)::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
 }
 
-void Acceptor::listen(std::vector<Fd> sockets, Timeouts timeouts) {
+void Acceptor::listen(std::vector<Socket> sockets, Timeouts timeouts) {
   timeouts_ = timeouts;
-  for (Fd& socket : sockets) {
-    set_timeouts(socket.get(), timeouts);
+  for (Socket& socket : sockets) {
+    set_timeouts(socket.socket.get(), timeouts);
     listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
     listeners_.back()->watch(loop_);
   }
 }
 
-void Acceptor::accept_some(int socket) {
+void Acceptor::accept_some(const Listener& listener) {
   for (int left = kBatch; left > 0; --left) {
-    if (!may_accept() || !accept_one(socket)) return;
+    if (!may_accept() || !accept_one(listener)) return;
   }
 }
 
@@ -113,18 +116,23 @@ bool Acceptor::may_accept() {
   return false;
 }
 
-bool Acceptor::accept_one(int socket) {
+bool Acceptor::accept_one(const Listener& listener) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   const int flags = SOCK_CLOEXEC | (rules_.blocking_sockets ? 0 : SOCK_NONBLOCK);
-  Fd connection(::accept4(socket, reinterpret_cast<sockaddr*>(&storage), &length, flags));
+  Fd connection(
+      ::accept4(listener.socket(), reinterpret_cast<sockaddr*>(&storage), &length, flags));
   if (!connection) return on_failure(errno);
   const SocketAddress from(reinterpret_cast<sockaddr*>(&storage), length);
   const Peer peer = peer_of(connection.get(), from);
   if (rules_.admission != nullptr && !rules_.admission->admits(peer)) return true;
   const int number = connection.get();
   if (from.is_unix()) set_timeouts(number, timeouts_);  // which these do not inherit
-  start_or_close(std::move(connection), peer);
+  AcceptedConnection accepted;
+  accepted.socket = std::move(connection);
+  accepted.peer = peer;
+  accepted.scheme = listener.scheme();
+  start_or_close(std::move(accepted));
   // The kernel gives the lowest free number: those below are all taken.
   const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
   if (!near_the_end) return true;
@@ -136,10 +144,11 @@ bool Acceptor::accept_one(int socket) {
   return false;
 }
 
-void Acceptor::start_or_close(Fd socket, const Peer& peer) {
+void Acceptor::start_or_close(AcceptedConnection accepted) {
   rules_.rate.count(loop_.now());
-  AcceptedConnection accepted{
-      .socket = std::move(socket), .peer = peer, .id = ++accepted_, .accepted = loop_.now()};
+  const Peer peer = accepted.peer;
+  accepted.id = ++accepted_;
+  accepted.accepted = loop_.now();
   try {
     log_opened(log_, accepted);
     start_(std::move(accepted));
@@ -202,9 +211,9 @@ void Acceptor::close(Queues queues) {
   for (const auto& listener : listeners_) {
     if (queues == Queues::left) break;
     // Of those who come meanwhile no end need be in sight.
-    const int socket = listener->socket();
-    for (unsigned left = queue_length(socket).value_or(kLongestQueue); left > 0; --left) {
-      if (sessions_() >= rules_.max_connections || !accept_one(socket)) break;
+    for (unsigned left = queue_length(listener->socket()).value_or(kLongestQueue); left > 0;
+         --left) {
+      if (sessions_() >= rules_.max_connections || !accept_one(*listener)) break;
     }
   }
   retry_.disarm();

@@ -49,8 +49,12 @@ class Acceptor {
   // What connections inherit that come from now on, be they accepted later. To be done to a socket
   // that is new as soon as it listens.
   static void set_timeouts(int socket, Timeouts timeouts);
+  struct Socket {
+    Fd socket;
+    Scheme scheme = Scheme::tcp;
+  };
   // Throws std::system_error where a socket cannot be watched.
-  void listen(std::vector<Fd> sockets, Timeouts timeouts);
+  void listen(std::vector<Socket> sockets, Timeouts timeouts);
   // To be called when a session is over: there may be room again.
   void on_session_end();
   // What becomes of the connections that wait in the queues: taken, as far as there is room and
@@ -65,11 +69,11 @@ class Acceptor {
   class Listener;
   enum class Pause { no, full, too_fast, try_later };
 
-  void accept_some(int socket);
+  void accept_some(const Listener& listener);
   [[nodiscard]] bool may_accept();
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
-  bool accept_one(int socket);
-  void start_or_close(Fd socket, const Peer& peer);
+  bool accept_one(const Listener& listener);
+  void start_or_close(AcceptedConnection accepted);
   bool on_failure(int error);
   void pause(Pause why);
   void resume();

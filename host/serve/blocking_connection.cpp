@@ -27,6 +27,7 @@ const timespec* until(TimePoint when, timespec& storage) {
 }  // namespace
 
 void BlockingConnection::serve() {
+  if (has_layer() && !open_in_time()) return;
   set_current_session(&report());
   begin();
   end_if_forgotten();
@@ -36,6 +37,29 @@ void BlockingConnection::serve() {
   }
   set_current_session(nullptr);
   if (must_linger()) linger();
+}
+
+// False where it came to nothing.
+bool BlockingConnection::open_in_time() {
+  (void)context_.stop.make_events();
+  const TimePoint end = after(report().accepted, context_.settings.handshake_timeout);
+  for (;;) {
+    const ssize_t result = cancelled() ? -ECANCELED : open();
+    if (result == 0) return true;
+    if (result != kNotYet && result != -EINTR) {
+      give_up(static_cast<int>(-result));
+      return false;
+    }
+    if (Clock::now() >= end) {
+      give_up(ETIMEDOUT);
+      return false;
+    }
+    const short events = layer_->wants_room() ? POLLOUT : POLLIN;
+    std::array<pollfd, 2> polled = {
+        {{socket_.get(), events, 0}, {context_.stop.cancel_event(), POLLIN, 0}}};
+    timespec storage;
+    (void)::ppoll(polled.data(), polled.size(), until(end, storage), nullptr);
+  }
 }
 
 void BlockingConnection::interrupt() {
@@ -114,6 +138,10 @@ void BlockingConnection::poll_for_first() {
   if (cancelled()) return;
   if (context_.stop.draining() && read_ends_on_drain()) return end_read_on_drain();
 
+  if (reading() && layer_ && layer_->has_input()) {
+    carry_on_read();
+    return;
+  }
   short events = 0;
   if (reading()) events |= POLLIN;
   if (writing()) events |= POLLOUT;

@@ -36,6 +36,7 @@ class BlockingConnection final : public Connection {
   [[nodiscard]] static Duration send_timeout(const ListenerSettings& settings);
 
  private:
+  [[nodiscard]] bool open_in_time();
   void wait_for_one();
   void poll_for_first();
   [[nodiscard]] bool move_what_is_ready(short events);

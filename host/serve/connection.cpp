@@ -48,6 +48,7 @@ Connection::Connection(SessionContext& context, AcceptedConnection accepted)
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(accepted.socket)),
+      layer_(make_layer(context, accepted)),
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
 
 Connection::~Connection() {
@@ -55,6 +56,20 @@ Connection::~Connection() {
     operation_timers_ = first->next();
     delete first;
   }
+}
+
+ssize_t Connection::open() {
+  if (!layer_) return 0;
+  try {
+    return layer_->open(*this);
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
+}
+
+void Connection::give_up(int error) {
+  report_.error = cancelled() ? ECANCELED : error;
+  report_.end = SessionEnd::lost;
 }
 
 void Connection::begin() { context_.handler.serve(*this); }
@@ -93,7 +108,7 @@ int Connection::read(berth_operation& operation) {
   read_ = &operation;
   try {
     if (may_read_at_once()) {
-      Received received = receive();
+      Received received = receive_through();
       if (received.result != kNotYet && received.result != -EINTR) {
         error_ = take(std::move(received));
         read_ = nullptr;
@@ -220,7 +235,7 @@ int Connection::take(Received received) {
 ssize_t Connection::carry_on_read() {
   Received received;
   try {
-    received = receive();
+    received = receive_through();
   } catch (const std::bad_alloc&) {
     received.result = -ENOMEM;
   }
@@ -274,7 +289,8 @@ ssize_t Connection::send_more() {
   for (;;) {
     const std::size_t count = gather(pieces.data(), kPieces);
     if (count == 0) return 0;
-    const ssize_t sent = send(pieces.data(), count);
+    const ssize_t sent =
+        layer_ ? layer_->send(*this, pieces.data(), count) : send(pieces.data(), count);
     if (sent == kNotYet || sent == -EINTR) return sent;
     count_sent(sent);
     if (sent < 0) return sent;
@@ -346,13 +362,16 @@ void Connection::break_off(int error, SessionLimit limit) {
   report_.limit = limit;
   if (reading()) complete_read(error);
   if (writing()) {
-    cancel_send();
+    layer_ ? layer_->cancel_send(*this) : cancel_send();
     complete_write(error);
   }
   // Completing these may have let tasks go on to a sleep, which is refused now.
   if (error == ECANCELED) cancel_sleeps(error);
 }
 
-void Connection::half_close() { (void)::shutdown(socket_.get(), SHUT_WR); }
+void Connection::half_close() {
+  if (layer_) layer_->half_close(*this);
+  (void)::shutdown(socket_.get(), SHUT_WR);
+}
 
 }  // namespace berth

@@ -9,15 +9,17 @@
 #include <berth/abi.h>
 #include <sys/uio.h>
 
+#include <memory>
 #include <string_view>
 
+#include "serve/layer.hpp"
 #include "serve/session_context.hpp"
 #include "serve/stream.hpp"
 #include "serve/timers.hpp"
 
 namespace berth {
 
-class Connection : public berth_connection {
+class Connection : public berth_connection, protected Wire {
  public:
   // What it borrows outlives it.
   Connection(SessionContext& context, AcceptedConnection accepted);
@@ -37,6 +39,11 @@ class Connection : public berth_connection {
   [[nodiscard]] SocketAddress local() const;
 
  protected:
+  // What has to be done before begin(), if anything: as Layer::open().
+  [[nodiscard]] ssize_t open();
+  [[nodiscard]] bool has_layer() const { return layer_ != nullptr; }
+  // It came to nothing before the handler saw it.
+  void give_up(int error);
   // Hands the connection to the handler, which runs until its first operation that waits.
   void begin();
   // Whether the session has been told to end at once.
@@ -58,12 +65,7 @@ class Connection : public berth_connection {
 
   // For the clocks of operations.
   virtual TimerQueue& timers() = 0;
-  // How bytes move, which is the subclass's. As Demultiplexer::receive and send; -EINTR may come
-  // too, and means the same as kNotYet.
-  virtual Received receive() = 0;
-  virtual ssize_t send(const iovec* pieces, std::size_t count) = 0;
-  // A write that has been pending is given up: from now on nothing uses its memory.
-  virtual void cancel_send() {}
+  // How bytes move, the Wire's functions, is the subclass's.
 
   // Carry out the pending read or write as far as it goes, and complete it if it is over. The
   // answer is the last call's of receive() or send(): kNotYet, say.
@@ -93,6 +95,7 @@ class Connection : public berth_connection {
 
   SessionContext& context_;
   Fd socket_;
+  std::unique_ptr<Layer> layer_;  // none: bytes are moved as they are
 
  private:
   class OperationTimer;
@@ -100,6 +103,7 @@ class Connection : public berth_connection {
   static int end_at_once(berth_operation& operation, int error);
   [[nodiscard]] int error_of_later_ones() const;
   int take(Received received);
+  [[nodiscard]] Received receive_through() { return layer_ ? layer_->receive(*this) : receive(); }
   void log_failure(std::string_view why);
   ssize_t send_more();
   std::size_t gather(iovec* pieces, std::size_t room) const;

@@ -1,8 +1,10 @@
 // The C table of the ABI over class Connection. No exception leaves these: noexcept ends the
 // process where one would.
 #include <berth/abi.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "serve/connection.hpp"
@@ -67,6 +69,18 @@ const berth_host kHostTable = {
         },
     .background = [](berth_connection* c,
                      berth_operation* o) noexcept { return of(c).background(*o); },
+    .connect =
+        [](berth_connection*, berth_operation* o) noexcept {
+          o->error = ENOSYS;
+          return int{BERTH_DONE};
+        },
+    .adopt =
+        [](berth_connection*, int descriptor, berth_connection**) noexcept {
+          ::close(descriptor);
+          return ENOSYS;
+        },
+    .close = [](berth_connection*) noexcept {},
+    .close_write = [](berth_connection*) noexcept {},
 };
 
 }  // namespace berth

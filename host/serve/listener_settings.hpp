@@ -63,6 +63,9 @@ struct ListenerSettings {
   Duration idle_timeout = std::chrono::minutes(10);  // kUnlimited: none, as below
   Duration write_timeout = kUnlimited;
   Duration session_timeout = kUnlimited;
+  // From the accept on, for what has to come before the handler sees a connection: a TLS handshake,
+  // the header of the PROXY protocol.
+  Duration handshake_timeout = std::chrono::seconds(10);
   Duration drain_timeout = std::chrono::seconds(30);
   Duration heartbeat_timeout = std::chrono::seconds(10);
   std::string user, group;  // as written, names or numbers; empty: not said

@@ -30,8 +30,31 @@ LoopConnection::~LoopConnection() {
 bool LoopConnection::start() {
   registered_ = owner_.loop.demultiplexer().add(*this);
   if (!registered_) return false;
-  run([this] { begin(); });
+  if (has_layer()) {
+    opening_ = true;
+    later(after(owner_.loop.now(), context_.settings.handshake_timeout),
+          &LoopConnection::on_open_timeout);
+    open_further();
+  } else {
+    run([this] { begin(); });
+  }
   return true;
+}
+
+// What is said of `run` holds from the handler's begin on.
+void LoopConnection::open_further() {
+  const ssize_t result = open();
+  if (result == kNotYet || result == -EINTR) return owner_.moved(*this);
+  opening_ = false;
+  later_->disarm();
+  if (result == 0) return run([this] { begin(); });
+  give_up(static_cast<int>(-result));
+  close();
+}
+
+void LoopConnection::on_open_timeout() {
+  give_up(ETIMEDOUT);
+  close();
 }
 
 template <class Work>
@@ -55,6 +78,7 @@ void LoopConnection::settle(bool moved) {
 
 void LoopConnection::on_input() {
   if (lingering_) return drop_input();
+  if (opening_) return open_further();
   if (reading() && !yielded_) run([this] { carry_on_read(); });
 }
 
@@ -71,10 +95,22 @@ void LoopConnection::cancel_send() {
 
 void LoopConnection::on_sent(ssize_t result) {
   sending_ = false;
+  if (layer_) return on_layer_sent(result);
   run([&] {
     count_sent(result);
     carry_on_write();
     // Room and input may have come as one event, and input is told of only once.
+    if (reading() && !yielded_) carry_on_read();
+  });
+}
+
+// What the layer had to send need not be the handler's.
+void LoopConnection::on_layer_sent(ssize_t result) {
+  layer_->on_sent(result);
+  if (lingering_) return;
+  if (opening_) return open_further();
+  run([&] {
+    if (writing()) carry_on_write();
     if (reading() && !yielded_) carry_on_read();
   });
 }
@@ -84,6 +120,7 @@ void LoopConnection::begin_drain() {
 }
 
 void LoopConnection::end(int error, SessionLimit limit) {
+  if (opening_) give_up(error);
   if (finished()) return close();
   run([&] { break_off(error, limit); },
       true);  // or a handler that lives on would be ended again at once

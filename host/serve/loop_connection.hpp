@@ -42,8 +42,8 @@ class LoopConnection final : public Connection, private Stream {
   void end(int error, SessionLimit limit = SessionLimit::none);
   // What Owner::background is to call at the end of an operation that make_call() gave it.
   static void on_call_end(berth_operation& operation);
-  // Whether it is the client's move: a read or a write is pending.
-  [[nodiscard]] bool waits_for_client() const { return reading() || writing(); }
+  // Whether it is the client's move: a read or a write is pending, or it has not been opened yet.
+  [[nodiscard]] bool waits_for_client() const { return reading() || writing() || opening_; }
   using Connection::writing;
   using Stream::socket;
 
@@ -56,12 +56,15 @@ class LoopConnection final : public Connection, private Stream {
   template <class Work>
   void run(Work work, bool counts_as_move = false);
   void settle(bool moved);
+  void open_further();
+  void on_open_timeout();
   void linger();
   void drop_input();
   [[nodiscard]] bool may_linger_on();
 
   void on_input() override;
   void on_sent(ssize_t result) override;
+  void on_layer_sent(ssize_t result);
   Received receive() override { return owner_.loop.demultiplexer().receive(*this); }
   ssize_t send(const iovec* pieces, std::size_t count) override;
   void cancel_send() override;
@@ -89,6 +92,7 @@ class LoopConnection final : public Connection, private Stream {
   std::uint16_t burst_ = 0;
   bool yielded_ = false;  // the burst is used up: what is pending goes on in the next turn
   bool sending_ = false;  // on_sent() will be called
+  bool opening_ = false;  // before the handler has seen it
   bool lingering_ = false;
   bool registered_ = false;
 };

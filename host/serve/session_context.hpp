@@ -23,6 +23,7 @@ struct AcceptedConnection {
   Peer peer;
   std::uint64_t id = 0;
   TimePoint accepted;
+  Scheme scheme = Scheme::tcp;
 };
 
 // Why a session is over.

@@ -57,21 +57,23 @@ Result<BoundAddress> take_activated(ActivatedSocket activated, const ListenerSet
   return BoundAddress{activated.address, activated.address, std::move(*made), false};
 }
 
-std::vector<int> sockets_of(const BoundAddress& bound, unsigned worker, unsigned workers) {
+std::vector<ListeningSocket> sockets_of(const BoundAddress& bound, unsigned worker,
+                                        unsigned workers) {
   const bool is_shared = bound.actual.is_unix();
-  std::vector<int> numbers;
+  std::vector<ListeningSocket> sockets;
   for (std::size_t i = is_shared ? 0 : worker; i < bound.sockets.size(); i += workers) {
-    numbers.push_back(bound.sockets[i].get());
+    sockets.push_back({bound.sockets[i].get(), bound.scheme});
   }
-  return numbers;
+  return sockets;
 }
 
 }  // namespace
 
-std::vector<int> sockets_of(const ListeningSockets& listening, unsigned worker, unsigned workers) {
-  std::vector<int> all;
+std::vector<ListeningSocket> sockets_of(const ListeningSockets& listening, unsigned worker,
+                                        unsigned workers) {
+  std::vector<ListeningSocket> all;
   for (const BoundAddress& bound : listening) {
-    const std::vector<int> some = sockets_of(bound, worker, workers);
+    const std::vector<ListeningSocket> some = sockets_of(bound, worker, workers);
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -87,7 +89,9 @@ void refuse_clients(ListeningSockets& listening, unsigned worker, unsigned worke
       }
       continue;
     }
-    for (const int socket : sockets_of(bound, worker, workers)) (void)::shutdown(socket, SHUT_RDWR);
+    for (const ListeningSocket& socket : sockets_of(bound, worker, workers)) {
+      (void)::shutdown(socket.number, SHUT_RDWR);
+    }
   }
 }
 
@@ -158,6 +162,7 @@ ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningS
         problems.add(where, who + bound.error().message);
         continue;
       }
+      bound->scheme = listener.listen[i].scheme;
       sockets.push_back(std::move(*bound));
     }
   }

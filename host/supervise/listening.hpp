@@ -11,6 +11,7 @@
 #include "base/log.hpp"
 #include "base/source.hpp"
 #include "net/address.hpp"
+#include "net/socket.hpp"
 #include "net/unix_socket.hpp"
 #include "serve/listener_settings.hpp"
 #include "supervise/activated_sockets.hpp"
@@ -28,12 +29,14 @@ struct BoundAddress {
   bool taken_over = false;  // from a listener that served here before
   // Of a Unix socket that was bound here. Shared with who takes it over; the last one removes it.
   std::shared_ptr<OwnSocketFile> file = nullptr;
+  // As the config of whom it belongs to has it: the same socket can be taken over for another.
+  Scheme scheme = Scheme::tcp;
 };
 using ListeningSockets = std::vector<BoundAddress>;
 
 // Those that a worker accepts from. Each socket is one worker's.
-[[nodiscard]] std::vector<int> sockets_of(const ListeningSockets& listening, unsigned worker,
-                                          unsigned workers);
+[[nodiscard]] std::vector<ListeningSocket> sockets_of(const ListeningSockets& listening,
+                                                      unsigned worker, unsigned workers);
 
 // Ends the listening of a worker that is not started again: who waits is reset, who comes is
 // refused. A Unix socket, which the workers share, ends with the last of them, when `all` are gone;

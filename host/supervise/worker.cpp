@@ -15,9 +15,10 @@ namespace {
 // What sessions have between being cancelled and being ended without asking.
 constexpr Duration kGrace = std::chrono::seconds(1);
 
-std::vector<int> with(std::vector<int> sockets, const Fd& channel) {
-  sockets.push_back(channel.get());
-  return sockets;
+std::vector<int> numbers_of(const std::vector<ListeningSocket>& sockets, const Fd& channel) {
+  std::vector<int> numbers = {channel.get()};
+  for (const ListeningSocket& socket : sockets) numbers.push_back(socket.number);
+  return numbers;
 }
 
 std::unique_ptr<Admission> make_admission(EventLoop& loop, const SessionContext& sessions,
@@ -35,7 +36,7 @@ Acceptor::Timeouts timeouts_for(const ListenerSettings& settings) {
 }
 
 Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
-               std::vector<int> sockets, Fd channel, WorkerBoard& board)
+               std::vector<ListeningSocket> sockets, Fd channel, WorkerBoard& board)
     : sessions_(sessions),
       channel_(std::move(channel)),
       board_(board),
@@ -43,7 +44,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
                          .max_connections = share.max_connections,
-                         .worker_descriptors = with(sockets, channel_),
+                         .worker_descriptors = numbers_of(sockets, channel_),
                          .on_session_end = [this] { on_session_end(); }})),
       timeouts_(timeouts_for(sessions_.settings)),
       sockets_(std::move(sockets)),
@@ -107,15 +108,15 @@ void Worker::obey(Order order, Fd log) {
 }
 
 void Worker::serve() {
-  std::vector<Fd> sockets;
-  for (const int number : std::exchange(sockets_, {})) {
+  std::vector<Acceptor::Socket> sockets;
+  for (const auto& [number, scheme] : std::exchange(sockets_, {})) {
     Acceptor::set_timeouts(number, timeouts_);
     // Those that joined others at their address have not listened before; to the rest this only
     // tells the backlog, which may be another one now.
     if (::listen(number, sessions_.settings.backlog) != 0) {
       throw std::system_error(errno, std::generic_category(), "cannot listen");
     }
-    sockets.emplace_back(number);
+    sockets.push_back({Fd(number), scheme});
   }
   acceptor_.listen(std::move(sockets), timeouts_);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/model.hpp"
+#include "net/socket.hpp"
 #include "serve/acceptor.hpp"
 #include "serve/event_loop.hpp"
 #include "supervise/protocol.hpp"
@@ -29,8 +30,8 @@ class Worker {
   // `sockets` are this process's copies of the listening sockets; the worker takes them over.
   // It keeps its counters on `board`. Throws std::system_error where the kernel refuses what it
   // needs.
-  Worker(const ModelRow& model, SessionContext& sessions, Share share, std::vector<int> sockets,
-         Fd channel, WorkerBoard& board);
+  Worker(const ModelRow& model, SessionContext& sessions, Share share,
+         std::vector<ListeningSocket> sockets, Fd channel, WorkerBoard& board);
   ~Worker();
 
   // Serves, once it is told to, until the drain is over. Sessions that do not end by its deadline,
@@ -55,7 +56,7 @@ class Worker {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Model> model_;
   const Acceptor::Timeouts timeouts_;
-  std::vector<int> sockets_;              // until it serves
+  std::vector<ListeningSocket> sockets_;  // until it serves
   std::unique_ptr<Admission> admission_;  // where the listener restricts who is let in
   Acceptor acceptor_;
   CallWatcher channel_watcher_;

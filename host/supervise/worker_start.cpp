@@ -29,7 +29,7 @@ constexpr rlim_t kOtherDescriptors = 64;
 
 void keep_only(const WorkerStart& start) {
   std::vector<int> kept = {0, 1, 2, start.log.descriptor(), start.channel.get()};
-  kept.insert(kept.end(), start.sockets.begin(), start.sockets.end());
+  for (const ListeningSocket& socket : start.sockets) kept.push_back(socket.number);
   close_all_but(std::move(kept));
 }
 

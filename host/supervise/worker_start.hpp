@@ -7,6 +7,7 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "net/socket.hpp"
 #include "serve/listener_settings.hpp"
 #include "serve/rate_gate.hpp"
 #include "serve/source_table.hpp"
@@ -16,10 +17,10 @@ namespace berth {
 
 struct WorkerStart {
   const ListenerSettings& settings;
-  unsigned index;                 // 0 … workers-1
-  std::filesystem::path handler;  // its file
-  std::vector<int> sockets;       // those it accepts from
-  Fd channel;                     // the worker's end
+  unsigned index;                        // 0 … workers-1
+  std::filesystem::path handler;         // its file
+  std::vector<ListeningSocket> sockets;  // those it accepts from
+  Fd channel;                            // the worker's end
   WorkerBoard& board;
   Log& log;
   SourceTable* sources = nullptr;  // of the listener; none where it does not limit its sources

@@ -33,7 +33,7 @@ extern "C" {
 
 #define BERTH_ABI_MAGIC UINT64_C(0x0a48545245420d1a)
 #define BERTH_ABI_MAJOR UINT32_C(1)
-#define BERTH_ABI_MINOR UINT32_C(1)
+#define BERTH_ABI_MINOR UINT32_C(2)
 
 /* Bytes that somebody else owns; not ended by a zero. */
 typedef struct berth_bytes {
@@ -60,9 +60,10 @@ enum {
   BERTH_END = 2           /* out, read: the stream has ended (or a drain ended it); no data */
 };
 
-/* One read, write, sleep or call in the background. It lives where the handler likes (a coroutine
- * frame, say) and belongs to the host from the call that starts it until that call returns
- * BERTH_DONE or the host calls complete(); until then it must not move, change or go away. */
+/* One read, write, sleep, call in the background or attempt to connect. It lives where the handler
+ * likes (a coroutine frame, say) and belongs to the host from the call that starts it until that
+ * call returns BERTH_DONE or the host calls complete(); until then it must not move, change or go
+ * away. */
 struct berth_operation {
   uint16_t size;  /* in: sizeof(berth_operation) */
   uint16_t flags; /* in and out, see above */
@@ -80,8 +81,8 @@ struct berth_operation {
    * further operations and may finish the session. */
   void (*complete)(berth_operation* operation);
 
-  /* in: sleep: how long; read: the longest wait for data, 0 for no bound of its own.
-   * Nanoseconds. */
+  /* in: sleep: how long; read: the longest wait for data; connect: the longest time for all of it;
+   * 0 for no bound of its own. Nanoseconds. */
   int64_t duration;
 
   union {
@@ -101,6 +102,11 @@ struct berth_operation {
       void (*function)(void* argument);
       void* argument;
     } call;
+
+    /* connect, in: where to. Since minor version 2. */
+    berth_bytes address;
+    /* connect, out: the connection that was made. */
+    berth_connection* connected;
   } bytes;
 
   void* reserved; /* the host's own while the operation is pending */
@@ -198,6 +204,44 @@ struct berth_host {
    *
    * Returns BERTH_DONE or BERTH_PENDING. */
   int (*background)(berth_connection* connection, berth_operation* operation);
+
+  /* Since minor version 2. Starts to connect to `bytes.address`: "tcp://HOST:PORT",
+   * "unix:///PATH" or "unix://@NAME". `connection` is the one that the session serves. Names are
+   * resolved without holding up other sessions; the addresses that a name has are tried one after
+   * the other. Any number may be pending, beside everything else.
+   *
+   * Done when a connection is made, which is `bytes.connected` then. It belongs to the session and
+   * is driven like the one that it serves, with the same functions and on the same thread: read,
+   * write, sleep, peer, local, log (`id`, `listener` and `stopping` are the session's). close(),
+   * not finish(), ends it.
+   *
+   * Errors: those of connect (man 2): ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOENT (no such Unix
+   * socket), EACCES, EMFILE, of several addresses that of the last; EADDRNOTAVAIL: there is no host
+   * of that name; EAGAIN: the name server does not answer; ETIMEDOUT: it took longer than
+   * `duration`, or than the kernel tries (minutes); EINVAL: the address makes no sense;
+   * ECANCELED: the drain's deadline has come; ENOMEM.
+   *
+   * The address is the handler's and must stay until the operation is over. Returns BERTH_DONE or
+   * BERTH_PENDING. */
+  int (*connect)(berth_connection* connection, berth_operation* operation);
+
+  /* Since minor version 2. Makes a connection of a connected stream socket that the handler has,
+   * the end of a socketpair(2) say, to be driven as one that connect() made. The host takes the
+   * descriptor over, whatever comes of it: on failure it is closed. Returns 0 and `*adopted`, or an
+   * errno value: EBADF, ENOTSOCK, EPROTOTYPE (not SOCK_STREAM), ENOMEM, ENOSPC (the model cannot
+   * watch so high a descriptor). */
+  int (*adopt)(berth_connection* connection, int descriptor, berth_connection** adopted);
+
+  /* Since minor version 2. Closes a connection that connect() or adopt() made; what was read from
+   * it is taken back. Nothing may be pending on it, and it may not be touched again. Sessions that
+   * end close theirs first. */
+  void (*close)(berth_connection* connection);
+
+  /* Since minor version 2. There is nothing more to write: the other side sees the end of the
+   * stream once it has read all that was written, and can still be read from (shutdown, man 2, with
+   * SHUT_WR). For the connection that is served and for others. No write may be pending; later ones
+   * end with EPIPE. Where the transport knows no such end (datagrams), nothing happens. */
+  void (*close_write)(berth_connection* connection);
 };
 
 /* ---- Options --------------------------------------------------------------------------------- */

@@ -36,8 +36,9 @@ TEST_CASE("an address that cannot be sent to is told") {
         "address 'a:0' has port 0, which nothing can listen on: write the port that was logged");
   CHECK(url_of("") == "address '' names no host: write localhost");
   CHECK(url_of(":7") == "address ':7' names no host: write localhost:7");
-  CHECK(url_of("udp://a:7") ==
-        "address 'udp://a:7' has the scheme 'udp': this version serves tcp:// and unix://, as in "
+  CHECK(url_of("http://a:7") ==
+        "address 'http://a:7' has the scheme 'http': there are tcp://, tls://, udp://, unix:// and "
+        "unixgram://, as in "
         "tcp://a:7");
   CHECK(url_of("a:x").starts_with("address 'tcp://a:x' has 'x' for a port"));
 }

@@ -59,14 +59,15 @@ TEST_CASE("an address without a scheme is told whole") {
 
 TEST_CASE("a scheme that is not served is named, with the address as it would be served") {
   check_error("http://localhost:80/x",
-              "address 'http://localhost:80/x' has the scheme 'http': this version serves tcp:// "
-              "and unix://, as in tcp://localhost:80");
-  check_error(
-      "TCP://a:1",
-      "address 'TCP://a:1' has the scheme 'TCP': this version serves tcp:// and unix://, as in "
-      "tcp://a:1");
+              "address 'http://localhost:80/x' has the scheme 'http': there are tcp://, "
+              "tls://, udp://, unix:// and unixgram://, as in tcp://localhost:80");
+  check_error("TCP://a:1",
+              "address 'TCP://a:1' has the scheme 'TCP': there are tcp://, tls://, udp://, unix:// "
+              "and unixgram://, as in "
+              "tcp://a:1");
   check_error("://",
-              "address '://' has the scheme '': this version serves tcp:// and unix://, as in "
+              "address '://' has the scheme '': there are tcp://, tls://, udp://, unix:// and "
+              "unixgram://, as in "
               "tcp://HOST:PORT");
 }
 

@@ -25,12 +25,14 @@ AT(berth_operation, bytes.data.data, 24);
 AT(berth_operation, bytes.data.size, 32);
 AT(berth_operation, bytes.call.function, 24);
 AT(berth_operation, bytes.call.argument, 32);
+AT(berth_operation, bytes.address, 24);
+AT(berth_operation, bytes.connected, 24);
 AT(berth_operation, reserved, 40);
 
 SIZE(berth_connection, 8);
 AT(berth_connection, host, 0);
 
-SIZE(berth_host, 96);
+SIZE(berth_host, 128);
 AT(berth_host, size, 0);
 AT(berth_host, abi_minor, 4);
 AT(berth_host, read, 8);
@@ -44,6 +46,10 @@ AT(berth_host, id, 64);
 AT(berth_host, stopping, 72);
 AT(berth_host, log, 80);
 AT(berth_host, background, 88);
+AT(berth_host, connect, 96);
+AT(berth_host, adopt, 104);
+AT(berth_host, close, 112);
+AT(berth_host, close_write, 120);
 
 SIZE(berth_option, 72);
 AT(berth_option, name, 0);

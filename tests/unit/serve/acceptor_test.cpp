@@ -60,8 +60,8 @@ struct Rig {
               if (sessions.size() >= wanted) loop.stop();
             }) {
     for (int i = 0; i < count; ++i) listening.push_back(listen_somewhere());
-    std::vector<Fd> copies;
-    for (const Fd& socket : listening) copies.emplace_back(::dup(socket.get()));
+    std::vector<Acceptor::Socket> copies;
+    for (const Fd& socket : listening) copies.push_back({Fd(::dup(socket.get()))});
     acceptor.listen(std::move(copies), {.receive = 7s, .send = 9s});
   }
   void connect(std::size_t clients_more, std::size_t socket = 0) {

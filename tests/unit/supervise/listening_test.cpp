@@ -61,9 +61,9 @@ TEST_CASE("each worker gets a socket of its own on every address of its listener
   for (unsigned worker = 0; worker < 3; ++worker) {
     const auto own = sockets_of(bound.sockets, worker, 3);
     REQUIRE(own.size() == 2);
-    CHECK(local_address(own[0]).port() == port_of(bound.sockets[0]));
-    CHECK(local_address(own[1]).port() == port_of(bound.sockets[1]));
-    all.insert(own.begin(), own.end());
+    CHECK(local_address(own[0].number).port() == port_of(bound.sockets[0]));
+    CHECK(local_address(own[1].number).port() == port_of(bound.sockets[1]));
+    for (const ListeningSocket& each : own) all.insert(each.number);
   }
   CHECK(all.size() == 6);
 }

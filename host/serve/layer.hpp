@@ -1,0 +1,62 @@
+// What lies between a connection's operations and its socket where that is more than to move bytes:
+// TLS, or a datagram that came as a whole. Written once for all models: it moves bytes with the
+// functions of the connection it belongs to, which wait or say kNotYet as its model has it.
+//
+// Owned by its connection; used on the session's thread.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <memory>
+
+#include "serve/stream.hpp"
+
+namespace berth {
+
+// The connection as its layer sees it.
+class Wire {
+ public:
+  // As Demultiplexer::receive() and send(); -EINTR may come too, and means the same as kNotYet.
+  virtual Received receive() = 0;
+  virtual ssize_t send(const iovec* pieces, std::size_t count) = 0;
+  // Takes back a send() that said kNotYet.
+  virtual void cancel_send() {}
+
+ protected:
+  ~Wire() = default;
+};
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+
+  // Before the handler sees the connection: 0 when it may; kNotYet where more has to come in or to
+  // go out first, to be called again then; or an error as -errno. Throws std::bad_alloc.
+  [[nodiscard]] virtual ssize_t open(Wire& wire) = 0;
+  // Of open(), when it said kNotYet: whether it waits for room to send, and not for input.
+  [[nodiscard]] virtual bool wants_room() const { return false; }
+
+  // Like the wire's, in their place: of what the handler reads and writes.
+  [[nodiscard]] virtual Received receive(Wire& wire) = 0;
+  [[nodiscard]] virtual ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) = 0;
+  // Whether receive() has something to give without anything coming in.
+  [[nodiscard]] virtual bool has_input() const { return false; }
+  // A send() of the handler's that said kNotYet is given up: its memory is not used any more.
+  virtual void cancel_send(Wire& wire) { wire.cancel_send(); }
+  // The wire has sent so many bytes of what send() left undone, or failed with -errno. What of that
+  // is the handler's is told by the next send().
+  virtual void on_sent(ssize_t /*result*/) {}
+
+  // The handler has nothing more to write: tells the other side, as far as that goes at once.
+  virtual void half_close(Wire& wire) = 0;
+};
+
+struct AcceptedConnection;
+struct SessionContext;
+
+// What a connection of this scheme needs; null for what moves bytes as they are.
+[[nodiscard]] std::unique_ptr<Layer> make_layer(SessionContext& context,
+                                                AcceptedConnection& accepted);
+
+}  // namespace berth
