@@ -85,9 +85,9 @@ TEST_CASE("a shared object without the entry function is refused") {
 TEST_CASE("a handler that lies about its ABI is refused with both versions") {
   CHECK(has(refusal_of("wrong_magic"), "wrong magic"));
   CHECK(
-      has(refusal_of("other_major"), "built for version 2.1 of the ABI and this host serves 1.1"));
+      has(refusal_of("other_major"), "built for version 2.2 of the ABI and this host serves 1.2"));
   CHECK(
-      has(refusal_of("newer_minor"), "built for version 1.2 of the ABI and this host serves 1.1"));
+      has(refusal_of("newer_minor"), "built for version 1.3 of the ABI and this host serves 1.2"));
   CHECK(has(refusal_of("short_table"), "24 bytes long, too short"));
   CHECK(has(refusal_of("no_table"), "returns no table"));
 }

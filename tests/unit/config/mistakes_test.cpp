@@ -40,6 +40,7 @@ const std::string kListenerKeys =
     "name, listen, model, handler, options, workers, threads, spare, "
     "connections_per_process, backlog, max_connections, "
     "max_connections_per_source, rate, allow, deny, idle_timeout, write_timeout, session_timeout, "
+    "handshake_timeout, "
     "drain_timeout, heartbeat_timeout, user, group, resources";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
 const std::string kTopKeys =

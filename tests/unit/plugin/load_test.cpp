@@ -115,7 +115,7 @@ TEST_CASE("what is no handler of this version is refused by name, with the remed
   const auto foreign = kFixtures / "foreign_abi.so";
   CHECK(load_fault(foreign) ==
         foreign.string() +
-            " cannot be used: it was built for version 2.0 of the ABI and this host serves 1.1 "
+            " cannot be used: it was built for version 2.0 of the ABI and this host serves 1.2 "
             "(build it again with this host's SDK)");
   const std::string unresolved = load_fault(kFixtures / "unresolved.so");
   CHECK(unresolved.find("cannot load " + (kFixtures / "unresolved.so").string()) == 0);
@@ -151,13 +151,13 @@ TEST_CASE(
   CHECK(said([](berth_plugin& p) { p.magic ^= 1; }) ==
         "what berth_plugin_entry() returns is not a handler's table (wrong magic)");
   const std::string remedy =
-      " of the ABI and this host serves 1.1 (build it again with this "
+      " of the ABI and this host serves 1.2 (build it again with this "
       "host's SDK)";
-  CHECK(said([](berth_plugin& p) { p.abi_major = 0; }) == "it was built for version 0.1" + remedy);
+  CHECK(said([](berth_plugin& p) { p.abi_major = 0; }) == "it was built for version 0.2" + remedy);
   CHECK(said([](berth_plugin& p) { p.abi_minor = 0; }) == "fine");
-  CHECK(said([](berth_plugin& p) { p.abi_minor = 2; }) == "it was built for version 1.2" + remedy);
+  CHECK(said([](berth_plugin& p) { p.abi_minor = 3; }) == "it was built for version 1.3" + remedy);
   CHECK(said([](berth_plugin& p) { p.size = 79; }) ==
-        "its table is 79 bytes long, too short for version 1.1 of the ABI");
+        "its table is 79 bytes long, too short for version 1.2 of the ABI");
   CHECK(said([](berth_plugin& p) { p.option_size = 71; }) != "fine");
   const std::string lacks = "its table lacks name, summary, create, destroy, serve or options";
   CHECK(said([](berth_plugin& p) { p.create = nullptr; }) == lacks);

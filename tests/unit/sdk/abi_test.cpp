@@ -27,7 +27,7 @@ TEST_CASE("a plugin's first words are the same for every compiler") {
   CHECK(berth_test_c_magic() == 0x0a48545245420d1a);
   CHECK(BERTH_ABI_MAGIC == berth_test_c_magic());
   CHECK(BERTH_ABI_MAJOR == 1);
-  CHECK(BERTH_ABI_MINOR == 1);
+  CHECK(BERTH_ABI_MINOR == 2);
   CHECK(doctest::String(BERTH_ENTRY_SYMBOL) == "berth_plugin_entry");
 }
 
