@@ -81,6 +81,7 @@ const berth_host kHostTable = {
         },
     .close = [](berth_connection*) noexcept {},
     .close_write = [](berth_connection*) noexcept {},
+    .close_read = [](berth_connection*) noexcept {},
 };
 
 }  // namespace berth
