@@ -209,9 +209,11 @@ std::string Address::url() const {
   return start + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-Result<std::vector<SocketAddress>> resolve(const Address& address) {
+namespace {
+
+Lookup look_up_in_full(const Address& address) {
   if (is_unix(address.scheme)) {
-    return std::vector{SocketAddress::of_unix(address.host, socket_type(address.scheme))};
+    return {0, 0, {SocketAddress::of_unix(address.host, socket_type(address.scheme))}};
   }
   // Asked for a number the resolver is not touched: no waiting for a name server, no NSS modules.
   Lookup lookup = look_up(address, AI_NUMERICHOST);
@@ -220,8 +222,39 @@ Result<std::vector<SocketAddress>> resolve(const Address& address) {
   if (lookup.error != 0 && address.host == "localhost") {
     lookup = look_up({address.scheme, "127.0.0.1", address.port}, AI_NUMERICHOST);
   }
+  return lookup;
+}
+
+int errno_of(const Lookup& lookup) {
+  switch (lookup.error) {
+    case 0:
+      return 0;
+    case EAI_AGAIN:
+      return EAGAIN;
+    case EAI_MEMORY:
+      return ENOMEM;
+    case EAI_SYSTEM:
+      return lookup.errno_value;
+    default:
+      return EADDRNOTAVAIL;
+  }
+}
+
+}  // namespace
+
+Result<std::vector<SocketAddress>> resolve(const Address& address) {
+  Lookup lookup = look_up_in_full(address);
   if (lookup.error != 0) return cannot_resolve(address.host, lookup);
   return std::move(lookup.addresses);
+}
+
+Resolved resolve_or_errno(const Address& address) {
+  Lookup lookup = look_up_in_full(address);
+  return {errno_of(lookup), std::move(lookup.addresses)};
+}
+
+bool needs_resolver(const Address& address) {
+  return !is_unix(address.scheme) && look_up(address, AI_NUMERICHOST).error == EAI_NONAME;
 }
 
 }  // namespace berth

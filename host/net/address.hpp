@@ -134,4 +134,14 @@ struct Address {
 // resolver for names only. The error names the host and the resolver's words.
 [[nodiscard]] Result<std::vector<SocketAddress>> resolve(const Address& address);
 
+// The same for who has to do with errno values: EADDRNOTAVAIL where there is no host of that name,
+// EAGAIN where the name server does not answer.
+struct Resolved {
+  int error = 0;
+  std::vector<SocketAddress> addresses{};
+};
+[[nodiscard]] Resolved resolve_or_errno(const Address& address);
+// Whether it is a name that only the resolver knows, so that these two may block.
+[[nodiscard]] bool needs_resolver(const Address& address);
+
 }  // namespace berth

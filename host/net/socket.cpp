@@ -130,6 +130,18 @@ bool is_listening(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0;
 }
 
+ConnectingSocket start_to_connect(const SocketAddress& address) {
+  Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return {{}, errno};
+  const int on = 1;
+  if (!address.is_unix()) {
+    (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  if (::connect(socket.get(), address.get(), address.size()) == 0) return {std::move(socket), 0};
+  if (errno != EINPROGRESS) return {{}, errno};
+  return {std::move(socket), EINPROGRESS};
+}
+
 Peer peer_of(int connection, const SocketAddress& address) {
   if (!address.is_unix()) return address;
   ucred credentials{};

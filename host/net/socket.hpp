@@ -31,6 +31,15 @@ struct ListeningSocket {
   Scheme scheme = Scheme::tcp;
 };
 
+// A stream socket that connects to `address`, or is connected already: `error` is 0 or EINPROGRESS
+// then, else what socket(2) or connect(2) says; EAGAIN where the backlog of a Unix socket is full.
+// Non-blocking, TCP_NODELAY.
+struct ConnectingSocket {
+  Fd socket{};
+  int error = 0;
+};
+[[nodiscard]] ConnectingSocket start_to_connect(const SocketAddress& address);
+
 // Whether a socket listens (SO_ACCEPTCONN, man 7 socket).
 [[nodiscard]] bool is_listening(int socket);
 

@@ -61,9 +61,10 @@ BackgroundPool::~BackgroundPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-bool BackgroundPool::start(berth_operation& operation, const SessionReport& session) {
+bool BackgroundPool::start(berth_operation& operation, const SessionReport& session,
+                           std::shared_ptr<void> kept) {
   Calls call;
-  call.push_back({operation, session});
+  call.push_back({operation, session, std::move(kept)});
   const std::scoped_lock lock(mutex_);
   if (idle_ <= waiting_.size() && !start_thread() && threads_.empty()) return false;
   waiting_.splice(waiting_.end(), call);

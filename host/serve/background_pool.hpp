@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -40,9 +41,11 @@ class BackgroundPool {
   // with _exit() instead.
   ~BackgroundPool();
 
-  // Has a thread make the call that `operation` names, for that session: a crash is its own. False
-  // where there is no thread, nor can one be started. Throws std::bad_alloc.
-  [[nodiscard]] bool start(berth_operation& operation, const SessionReport& session);
+  // Has a thread make the call that `operation` names, for that session: a crash is its own. `kept`
+  // is let go on the loop's thread once that is told of, or not made. False where there is no
+  // thread, nor can one be started. Throws std::bad_alloc.
+  [[nodiscard]] bool start(berth_operation& operation, const SessionReport& session,
+                           std::shared_ptr<void> kept = nullptr);
 
   // Ends the calls that no thread has begun with ECANCELED, which is told as any other end.
   void cancel_waiting();
@@ -53,6 +56,7 @@ class BackgroundPool {
   struct Call {
     berth_operation& operation;
     const SessionReport& session;
+    std::shared_ptr<void> kept;
   };
   // Calls go from list to list as they are: the threads allocate nothing and cannot fail.
   using Calls = std::list<Call>;

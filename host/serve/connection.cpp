@@ -13,6 +13,7 @@
 
 #include "net/socket.hpp"
 #include "plugin/handler.hpp"
+#include "serve/client_set.hpp"
 #include "serve/crash_note.hpp"
 
 namespace berth {
@@ -50,6 +51,12 @@ Connection::Connection(SessionContext& context, AcceptedConnection accepted)
       socket_(std::move(accepted.socket)),
       layer_(make_layer(context, accepted)),
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
+
+Connection::Connection(SessionContext& context, Fd socket, const SessionReport& report)
+    : berth_connection{&kHostTable},
+      context_(context),
+      socket_(std::move(socket)),
+      report_(report) {}
 
 Connection::~Connection() {
   while (OperationTimer* const first = operation_timers_) {
@@ -127,6 +134,7 @@ int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return end_at_once(operation, EBUSY);
   if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
   if (error_ != 0) return end_at_once(operation, error_of_later_ones());
+  if (half_closed_) return end_at_once(operation, EPIPE);
   write_ = &operation;
   written_ = 0;
   operation.error = 0;
@@ -159,14 +167,12 @@ int Connection::background(berth_operation& operation) {
   if (operation.size < kOperationSize || operation.bytes.call.function == nullptr) {
     return end_at_once(operation, EINVAL);
   }
-  // As for a sleep: a client that has gone ends no call. Where calls are made at once no system
-  // call of the host's may have come by to see that the session is cancelled.
-  if (cancelled()) error_ = ECANCELED;
-  if (error_ == ECANCELED) return end_at_once(operation, error_);
+  // As for a sleep: a client that has gone ends no call.
+  if (is_cut_off()) return end_at_once(operation, ECANCELED);
   if (calls_ == std::numeric_limits<decltype(calls_)>::max()) return end_at_once(operation, ENOMEM);
   operation.error = 0;
   try {
-    if (make_call(operation) == Called::at_once) return BERTH_DONE;
+    if (make_call(operation, report_, nullptr) == Called::at_once) return BERTH_DONE;
   } catch (const std::bad_alloc&) {
     log(LogLevel::warn,
         "a call in the background cannot be made: there is no thread for it, or no memory");
@@ -174,6 +180,19 @@ int Connection::background(berth_operation& operation) {
   }
   ++calls_;
   return BERTH_PENDING;
+}
+
+// Where calls are made at once no system call of the host's may have come by to see it.
+bool Connection::is_cut_off() {
+  if (cancelled()) error_ = ECANCELED;
+  return error_ == ECANCELED;
+}
+
+// Nobody else is held up by it, unless a subclass knows better.
+Connection::Called Connection::make_call(berth_operation& operation, const SessionReport&,
+                                         std::shared_ptr<void>) {
+  operation.bytes.call.function(operation.bytes.call.argument);
+  return Called::at_once;
 }
 
 void Connection::finish(int outcome, std::string_view text) {
@@ -204,6 +223,7 @@ void Connection::log_failure(std::string_view why) {
 
 void Connection::end_if_forgotten() {
   if (finished() || reading() || writing() || sleeping() || in_background()) return;
+  if (clients() != nullptr && clients()->waiting()) return;
   finish(BERTH_FAILED, "it neither waits for an operation nor called finish()");
 }
 
@@ -288,7 +308,7 @@ ssize_t Connection::send_more() {
   std::array<iovec, kPieces> pieces;
   for (;;) {
     const std::size_t count = gather(pieces.data(), kPieces);
-    if (count == 0) return 0;
+    if (count == 0) return connecting_ ? look_whether_connected() : 0;
     const ssize_t sent =
         layer_ ? layer_->send(*this, pieces.data(), count) : send(pieces.data(), count);
     if (sent == kNotYet || sent == -EINTR) return sent;
@@ -366,10 +386,18 @@ void Connection::break_off(int error, SessionLimit limit) {
     complete_write(error);
   }
   // Completing these may have let tasks go on to a sleep, which is refused now.
-  if (error == ECANCELED) cancel_sleeps(error);
+  if (error != ECANCELED) return;
+  if (clients() != nullptr) clients()->cancel();
+  cancel_sleeps(error);
+}
+
+void Connection::close_write() {
+  if (!writing() && error_ == 0) half_close();
 }
 
 void Connection::half_close() {
+  if (half_closed_) return;
+  half_closed_ = true;
   if (layer_) layer_->half_close(*this);
   (void)::shutdown(socket_.get(), SHUT_WR);
 }
