@@ -5,6 +5,8 @@
 // whose sessions block BlockingClient.
 #pragma once
 
+#include <cerrno>
+
 #include "serve/client_set.hpp"
 #include "serve/connection.hpp"
 
@@ -20,6 +22,8 @@ class ClientConnection : public Connection {
   // Closes the socket; what is pending is forgotten. The object may still be on the stack.
   void close();
   [[nodiscard]] bool is_closed() const { return !socket_; }
+  // What comes later ends with ECANCELED.
+  void cut_off() { error_ = ECANCELED; }
   // Carries on what is pending, as far as it goes.
   virtual void go_on() = 0;
   using Connection::break_off;
