@@ -108,6 +108,7 @@ void BlockingConnection::wait_for_one() {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
   // makes the system call return.
   if (cancelled()) return break_off(ECANCELED);
+  if (std::exchange(goes_on_, false)) return go_on();
   const bool alone = timers_.next() == kNever && reading() != writing();
   const bool has_clients = clients_ != nullptr && !clients_->empty();
   if (!alone || has_clients || read_ends_on_drain()) return poll_for_first();
@@ -117,6 +118,11 @@ void BlockingConnection::wait_for_one() {
   flags_ = MSG_DONTWAIT;
   if (writes && result == kNotYet && !cancelled()) return on_no_room();
   after_call(result);
+}
+
+void BlockingConnection::go_on() {
+  if (reading()) carry_on_read();
+  if (clients_ != nullptr) clients_->for_each([](ClientConnection& one) { one.go_on(); });
 }
 
 void BlockingConnection::after_call(ssize_t result) {

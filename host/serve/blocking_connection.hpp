@@ -52,6 +52,7 @@ class BlockingConnection final : public Connection {
   friend class BlockingClientSet;
   [[nodiscard]] bool open_in_time();
   void wait_for_one();
+  void go_on();
   void poll_for_first();
   [[nodiscard]] std::span<pollfd> with_clients(std::span<pollfd> own);
   [[nodiscard]] bool move_what_is_ready(short events);
@@ -66,9 +67,11 @@ class BlockingConnection final : public Connection {
   Received receive() override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
   TimerQueue& timers() override { return timers_; }
+  void read_soon() override { goes_on_ = true; }
 
   TimerQueue& timers_;
   BufferPool& buffers_;
+  bool goes_on_ = false;      // what is pending is to be carried on before anything is waited for
   int flags_ = MSG_DONTWAIT;  // for the next recv or send: or 0, where there is nothing else to do
 
   // How long the client has been waited for in poll(2) since it last moved.

@@ -123,6 +123,7 @@ int Connection::read(berth_operation& operation) {
       }
     }
     if (operation.duration > 0) arm_timer(operation);
+    if (read_closed_) read_soon();
   } catch (const std::bad_alloc&) {
     read_ = nullptr;
     return end_at_once(operation, ENOMEM);
@@ -134,7 +135,7 @@ int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return end_at_once(operation, EBUSY);
   if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
   if (error_ != 0) return end_at_once(operation, error_of_later_ones());
-  if (half_closed_) return end_at_once(operation, EPIPE);
+  if (half_closed_ || write_lost_) return end_at_once(operation, EPIPE);
   write_ = &operation;
   written_ = 0;
   operation.error = 0;
@@ -142,7 +143,7 @@ int Connection::write(berth_operation& operation) {
     const ssize_t sent = send_more();
     if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
     write_ = nullptr;
-    if (sent < 0) return end_at_once(operation, error_);
+    if (sent < 0) return end_at_once(operation, write_error());
     return BERTH_DONE;
   } catch (const std::bad_alloc&) {
     write_ = nullptr;
@@ -199,6 +200,7 @@ void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
   // A client that still sends to a socket which was shut down for that resets it.
   if (error_ != 0 && cancelled()) error_ = ECANCELED;
+  if (error_ == 0 && write_lost_ && outcome == BERTH_LOST) error_ = EPIPE;
   report_.error = error_;
   if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
     report_.limit = SessionLimit::whole;
@@ -237,6 +239,14 @@ void Connection::log(LogLevel level, std::string_view text) {
 
 // ---- Reading ----
 
+// What has come in; where the handler waits for no more, the end follows at once.
+Received Connection::receive_through() {
+  Received received = layer_ ? layer_->receive(*this) : receive();
+  const bool would_wait = received.result == kNotYet || received.result == -EINTR;
+  if (read_closed_ && would_wait) received.result = 0;
+  return received;
+}
+
 // Fills in the pending read, which is not completed yet; the answer is its error.
 int Connection::take(Received received) {
   if (received.result > 0) {
@@ -244,7 +254,7 @@ int Connection::take(Received received) {
     lent_ = std::move(received.bytes);
     read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
   } else if (received.result == 0 && !cancelled()) {
-    at_end_ = true;
+    at_end_ = !read_closed_;
     read_->flags |= BERTH_END;
   } else {  // the end of the stream may be the host's doing, when it has shut the socket down
     return received.result == 0 ? ECANCELED : static_cast<int>(-received.result);
@@ -319,7 +329,13 @@ ssize_t Connection::send_more() {
 
 void Connection::count_sent(ssize_t result) {
   if (result < 0) {
-    error_ = cancelled() ? ECANCELED : static_cast<int>(-result);
+    if (cancelled()) {
+      error_ = ECANCELED;
+    } else if (result == -EPIPE) {
+      write_lost_ = true;
+    } else {
+      error_ = static_cast<int>(-result);
+    }
     return;
   }
   written_ += static_cast<std::size_t>(result);
@@ -329,13 +345,17 @@ void Connection::count_sent(ssize_t result) {
 ssize_t Connection::carry_on_write() {
   ssize_t sent;
   try {
-    sent = error_ != 0 ? -error_ : send_more();
+    sent = write_error() != 0 ? -write_error() : send_more();
   } catch (const std::bad_alloc&) {
     sent = -ENOMEM;
     error_ = ENOMEM;
   }
   if (sent == kNotYet || sent == -EINTR) return sent;
-  sent < 0 ? break_off(error_) : complete_write(0);
+  if (error_ != 0) {
+    break_off(error_);
+  } else {
+    complete_write(write_error());
+  }
   return sent;
 }
 
@@ -394,6 +414,16 @@ void Connection::break_off(int error, SessionLimit limit) {
 
 void Connection::close_write() {
   if (!writing() && error_ == 0) half_close();
+}
+
+void Connection::close_read() {
+  read_closed_ = true;
+  if (!reading()) return;
+  try {
+    read_soon();
+  } catch (const std::bad_alloc&) {  // then the kernel is to tell of an end
+    (void)::shutdown(socket_.get(), SHUT_RD);
+  }
 }
 
 void Connection::half_close() {

@@ -9,6 +9,7 @@
 #include <berth/abi.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <memory>
 #include <string_view>
 
@@ -38,6 +39,7 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] int background(berth_operation& operation);
   void finish(int outcome, std::string_view text);
   void close_write();
+  void close_read();
   void log(LogLevel level, std::string_view text);
   [[nodiscard]] SessionContext& context() const { return context_; }
   [[nodiscard]] const SessionReport& report() const { return report_; }
@@ -104,6 +106,8 @@ class Connection : public berth_connection, protected Wire {
   // carry_on_write() in a while.
   [[nodiscard]] virtual bool may_complete_at_once() { return true; }
   void complete_write(int error);
+  // Has the pending read carried on in a while, though nothing may have come in.
+  virtual void read_soon() = 0;
   // Makes the call of a background operation for that session, at once, or elsewhere to tell
   // complete_call() when it is over; whoever sets `reserved` to null meanwhile is not told. `kept`
   // stays until then. Throws std::bad_alloc where it cannot.
@@ -125,8 +129,9 @@ class Connection : public berth_connection, protected Wire {
 
   static int end_at_once(berth_operation& operation, int error);
   [[nodiscard]] int error_of_later_ones() const;
+  [[nodiscard]] int write_error() const { return error_ == 0 && write_lost_ ? EPIPE : error_; }
   int take(Received received);
-  [[nodiscard]] Received receive_through() { return layer_ ? layer_->receive(*this) : receive(); }
+  [[nodiscard]] Received receive_through();
   void log_failure(std::string_view why);
   ssize_t send_more();
   ssize_t look_whether_connected();
@@ -146,7 +151,9 @@ class Connection : public berth_connection, protected Wire {
   std::uint16_t calls_ = 0;  // in the background
   bool at_end_ : 1 = false;  // the client has closed its side
   bool half_closed_ : 1 = false;
-  bool connecting_ : 1 = false;  // what is pending is an empty write, over when it is connected
+  bool write_lost_ : 1 = false;   // EPIPE: nobody reads it; what has come in can still be read
+  bool read_closed_ : 1 = false;  // by the handler: a read does not wait
+  bool connecting_ : 1 = false;   // what is pending is an empty write, over when it is connected
 };
 
 // The C table over the functions above, for all connections.

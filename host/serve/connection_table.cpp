@@ -100,6 +100,7 @@ const berth_host kHostTable = {
         },
     .close = [](berth_connection* c) noexcept { close(of(c)); },
     .close_write = [](berth_connection* c) noexcept { of(c).close_write(); },
+    .close_read = [](berth_connection* c) noexcept { of(c).close_read(); },
 };
 
 }  // namespace berth

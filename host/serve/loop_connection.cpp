@@ -134,11 +134,14 @@ void LoopConnection::on_call_end(berth_operation& operation) {
 
 bool LoopConnection::may_go_on() {
   if (++burst_ < kBurst) return true;
-  if (!yielded_) {
-    yielded_ = true;
-    later(owner_.loop.now(), &LoopConnection::go_on);
-  }
+  yield();
   return false;
+}
+
+void LoopConnection::yield() {
+  if (yielded_) return;
+  later(owner_.loop.now(), &LoopConnection::go_on);
+  yielded_ = true;
 }
 
 void LoopConnection::go_on() {

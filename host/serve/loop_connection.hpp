@@ -83,6 +83,8 @@ class LoopConnection final : public Connection, private Stream {
   [[nodiscard]] bool may_read_at_once() override { return may_go_on(); }
   [[nodiscard]] bool may_complete_at_once() override { return may_go_on(); }
   [[nodiscard]] bool may_go_on();
+  void read_soon() override { yield(); }
+  void yield();
   void go_on();
 
   class Later;
@@ -106,7 +108,7 @@ class LoopConnection final : public Connection, private Stream {
   Owner& owner_;
   std::unique_ptr<Rare> rare_;  // made when first needed
   std::uint16_t burst_ = 0;
-  bool yielded_ = false;  // the burst is used up: what is pending goes on in the next turn
+  bool yielded_ = false;  // what is pending goes on in the next turn
   bool sending_ = false;  // on_sent() will be called
   bool opening_ = false;  // before the handler has seen it
   bool lingering_ = false;

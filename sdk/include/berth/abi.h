@@ -255,6 +255,13 @@ struct berth_host {
    * SHUT_WR). For the connection that is served and for others. No write may be pending; later ones
    * end with EPIPE. Where the transport knows no such end (datagrams), nothing happens. */
   void (*close_write)(berth_connection* connection);
+
+  /* Since minor version 2. Nothing more is wanted of the other side: a read that waits ends as at
+   * the end of the stream, and so do later ones once they have given what has come in by then. The
+   * other side is not told. For the connection that is served and for others; where two tasks copy
+   * between two connections, this is how one that has failed ends the other. complete() of the read
+   * is called later, never from within this call. */
+  void (*close_read)(berth_connection* connection);
 };
 
 /* ---- Options --------------------------------------------------------------------------------- */
