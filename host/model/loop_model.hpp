@@ -19,6 +19,7 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   ~LoopModel() override;
   void start(AcceptedConnection accepted) override;
   [[nodiscard]] std::size_t sessions() const override { return connections_.size(); }
+  [[nodiscard]] bool at_rest() const override { return !background_.busy(); }
   void begin_drain() override;
   void cancel_sessions() override;
 

@@ -31,6 +31,10 @@ class Model {
   // Sessions started and not yet over, crashed ones included until they are known to be gone.
   [[nodiscard]] virtual std::size_t sessions() const = 0;
 
+  // Whether all that its sessions have started is over too, once they are: a name may still be
+  // resolved that no session waits for any more.
+  [[nodiscard]] virtual bool at_rest() const { return true; }
+
   // Tells every session that a drain has begun; reads marked `ends_on_stop` end.
   virtual void begin_drain() = 0;
 

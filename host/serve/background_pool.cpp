@@ -94,6 +94,7 @@ void BackgroundPool::run_thread() {
     if (closing_) return;
     Calls mine;
     mine.splice(mine.end(), waiting_, waiting_.begin());
+    ++running_;
     lock.unlock();
     const Call& call = mine.front();
     set_current_session(&call.session);
@@ -101,8 +102,14 @@ void BackgroundPool::run_thread() {
     set_current_session(nullptr);
     call.operation.error = 0;
     lock.lock();
+    --running_;
     hand_back(mine);
   }
+}
+
+bool BackgroundPool::busy() const {
+  const std::scoped_lock lock(mutex_);
+  return running_ > 0;
 }
 
 void BackgroundPool::cancel_waiting() {

@@ -51,6 +51,8 @@ class BackgroundPool {
   void cancel_waiting();
 
   [[nodiscard]] std::size_t threads() const { return threads_.size(); }
+  // Whether a call has not returned yet, so that this could not end at once.
+  [[nodiscard]] bool busy() const;
 
  private:
   struct Call {
@@ -72,11 +74,12 @@ class BackgroundPool {
   Fd ended_event_;  // an eventfd: `ended_` is not empty
   CallWatcher on_ended_;
 
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
   Calls waiting_;
   Calls ended_;
-  std::size_t idle_ = 0;  // threads that wait for work_
+  std::size_t idle_ = 0;     // threads that wait for work_
+  std::size_t running_ = 0;  // calls that have begun and not returned
   bool closing_ = false;
 };
 

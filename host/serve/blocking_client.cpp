@@ -14,7 +14,9 @@ Received BlockingClient::receive() {
 }
 
 ssize_t BlockingClient::send(const iovec* pieces, std::size_t count) {
-  return send_to(socket_.get(), pieces, count, MSG_DONTWAIT);
+  const ssize_t result = send_to(socket_.get(), pieces, count, MSG_DONTWAIT);
+  if (result == kNotYet) write_waits();
+  return result;
 }
 
 std::unique_ptr<ClientConnection> BlockingClientSet::make(Fd socket, const Peer& peer) {

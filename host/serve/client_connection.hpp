@@ -5,6 +5,8 @@
 // whose sessions block BlockingClient.
 #pragma once
 
+#include <cerrno>
+
 #include "serve/client_set.hpp"
 #include "serve/connection.hpp"
 
@@ -14,12 +16,15 @@ class ClientConnection : public Connection {
  public:
   // The session outlives it.
   ClientConnection(Connection& session, Fd socket, const Peer& peer);
+  ~ClientConnection() override;
 
   // A write of nothing that is over when the socket is connected, or cannot be.
   [[nodiscard]] int wait_until_connected(berth_operation& operation);
   // Closes the socket; what is pending is forgotten. The object may still be on the stack.
   void close();
   [[nodiscard]] bool is_closed() const { return !socket_; }
+  // What comes later ends with ECANCELED.
+  void cut_off() { error_ = ECANCELED; }
   // Carries on what is pending, as far as it goes.
   virtual void go_on() = 0;
   using Connection::break_off;
@@ -35,9 +40,18 @@ class ClientConnection : public Connection {
  protected:
   // Its socket is about to be closed.
   virtual void unwatch() {}
+  // A send has said kNotYet: from now on it is looked at now and then.
+  void write_waits() noexcept;
+  // The other side has taken nothing of a write for too long. Calls the handler.
+  virtual void give_up_write() { break_off(ETIMEDOUT); }
 
  private:
+  class Patience;
+  [[nodiscard]] Duration longest_wait() const;
+  void look_at_write();
+
   Connection& session_;
+  std::unique_ptr<Patience> patience_;  // made when a write first waits
 };
 
 }  // namespace berth

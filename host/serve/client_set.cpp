@@ -21,6 +21,7 @@ constexpr std::size_t kOperationSize = sizeof(berth_operation);
 
 int end_at_once(berth_operation& operation, int error) {
   operation.error = error;
+  operation.bytes.connected = nullptr;
   return BERTH_DONE;
 }
 
@@ -50,7 +51,12 @@ int ClientSet::connect(berth_operation& operation) {
     ConnectAttempt& attempt = attempts_.emplace_back(session_, *this, operation);
     error = attempt.start(*address);
     if (error == EINPROGRESS) return BERTH_PENDING;
-    if (error == 0) operation.bytes.connected = attempt.take_connection();
+    if (error == 0) {
+      operation.error = 0;
+      operation.bytes.connected = attempt.take_connection();
+      attempts_.pop_back();
+      return BERTH_DONE;
+    }
   } catch (const std::bad_alloc&) {
   }
   if (attempts_.size() > others) attempts_.pop_back();
@@ -113,8 +119,11 @@ void ClientSet::end_reads_on_drain() {
   for_each([](ClientConnection& one) { one.end_read_on_drain(); });
 }
 
+void ClientSet::cut_off() {
+  for_each([](ClientConnection& one) { one.cut_off(); });
+}
+
 void ClientSet::cancel() {
-  // Whoever is told of it gets no further with another.
   while (!attempts_.empty()) attempts_.front().end(ECANCELED);
   for_each([](ClientConnection& one) { one.break_off(ECANCELED); });
 }

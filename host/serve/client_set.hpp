@@ -43,7 +43,8 @@ class ClientSet {
   [[nodiscard]] bool waiting() const;
   [[nodiscard]] bool drain_ends_a_read() const;
   void end_reads_on_drain();
-  // Ends what is pending, and what comes later, with ECANCELED.
+  // What comes later ends with ECANCELED; and what is pending too.
+  void cut_off();
   void cancel();
   // Destroys those that are closed. To be called where nothing of them is on the stack.
   void sweep();

@@ -170,7 +170,7 @@ ClientConnection* ConnectAttempt::take_connection() { return std::exchange(conne
 void ConnectAttempt::end(int error) {
   berth_operation& operation = operation_;
   operation.error = error;
-  if (error == 0) operation.bytes.connected = take_connection();
+  operation.bytes.connected = error == 0 ? take_connection() : nullptr;
   set_.remove(*this);
   operation.complete(&operation);
 }

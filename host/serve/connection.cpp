@@ -400,15 +400,16 @@ void Connection::complete_call(berth_operation& operation) {
 void Connection::break_off(int error, SessionLimit limit) {
   error_ = error;
   report_.limit = limit;
+  const bool all = error == ECANCELED && clients() != nullptr;
+  if (all) clients()->cut_off();
   if (reading()) complete_read(error);
   if (writing()) {
     layer_ ? layer_->cancel_send(*this) : cancel_send();
     complete_write(error);
   }
   // Completing these may have let tasks go on to a sleep, which is refused now.
-  if (error != ECANCELED) return;
-  if (clients() != nullptr) clients()->cancel();
-  cancel_sleeps(error);
+  if (all) clients()->cancel();
+  if (error == ECANCELED) cancel_sleeps(error);
 }
 
 void Connection::close_write() {

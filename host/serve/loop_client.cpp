@@ -42,7 +42,12 @@ Received LoopClient::receive() { return demultiplexer().receive(*this); }
 ssize_t LoopClient::send(const iovec* pieces, std::size_t count) {
   const ssize_t result = demultiplexer().send(*this, pieces, count);
   sending_ = result == kNotYet;
+  if (sending_) write_waits();
   return result;
+}
+
+void LoopClient::give_up_write() {
+  session_.run([this] { ClientConnection::give_up_write(); });
 }
 
 void LoopClient::cancel_send() {

@@ -19,6 +19,7 @@ class LoopClient final : public ClientConnection, private Stream {
 
  private:
   void unwatch() override;
+  void give_up_write() override;
   void on_input() override;
   void on_sent(ssize_t result) override;
   Received receive() override;

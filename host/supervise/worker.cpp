@@ -71,10 +71,12 @@ void Worker::run() {
   report(channel_.get(), FromWorker::ready);
   beat();
   loop_->run();
-  if (model_->sessions() == 0) return;
-  // Their stacks are in use: nothing of this process can be taken down in order any more.
-  sessions_.log.warn("{} sessions did not end when cancelled: they end with the worker",
-                     model_->sessions());
+  if (model_->sessions() == 0 && model_->at_rest()) return;
+  // Stacks are in use: nothing of this process can be taken down in order any more.
+  if (model_->sessions() > 0) {
+    sessions_.log.warn("{} sessions did not end when cancelled: they end with the worker",
+                       model_->sessions());
+  }
   std::_Exit(EXIT_SUCCESS);
 }
 

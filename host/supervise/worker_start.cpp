@@ -75,9 +75,29 @@ Result<Handler> make_handler(const WorkerStart& start) {
   return handler;
 }
 
+// What the supervisor is told by signals a worker is told on its channel, so that they mean nothing
+// here. They are caught by a function that does nothing: blocked or ignored they would be so in
+// every program that a handler runs, where what is caught is as it is by default (man 2 execve).
+// Where sessions have processes of their own these see to it, and the worker counts on the blocked
+// ones.
+void disregard_signals(const ModelRow& model) {
+  struct sigaction nothing {};
+  nothing.sa_handler = [](int) {};
+  nothing.sa_flags = SA_RESTART;
+  ::sigaction(SIGPIPE, &nothing, nullptr);
+  if (model.process_per_session) return;
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) {
+    ::sigaction(signal, &nothing, nullptr);
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 // Serves; the text of what kept it from that, if anything did.
 Result<void> serve(WorkerStart& start) {
   const ModelRow& model = *find_model(start.settings.model);
+  disregard_signals(model);
   const unsigned room =
       std::min(share_of(start.settings.max_connections, start.settings.workers, start.index),
                model.most_sessions(start.settings));

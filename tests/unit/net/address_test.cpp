@@ -247,6 +247,14 @@ TEST_CASE("no text makes the parser do anything but answer") {
   }
 }
 
+TEST_CASE("only a name needs the resolver") {
+  using berth::needs_resolver;
+  CHECK(needs_resolver({Scheme::tcp, "localhost", 7}));
+  CHECK_FALSE(needs_resolver({Scheme::tcp, "127.0.0.1", 7}));
+  CHECK_FALSE(needs_resolver({Scheme::tcp, "::1", 7}));
+  CHECK_FALSE(needs_resolver({Scheme::unix_socket, "@echo"}));
+}
+
 TEST_CASE("a numeric host resolves to itself alone") {
   const auto ipv4 = resolve({Scheme::tcp, "127.0.0.1", 50007});
   REQUIRE(ipv4);

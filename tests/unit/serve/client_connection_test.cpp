@@ -415,6 +415,31 @@ TEST_CASE("one connection's call may close another that is just as ready") {
   });
 }
 
+TEST_CASE("a server that takes nothing of a write is given up after write_timeout") {
+  under_each([](Under under) {
+    Pair pair = unix_pair();
+    int error = 0, later = 0;
+    const std::string much(10'000'000, 'x');
+    Session session(under, [&](berth_connection* c) -> Script {
+      berth_connection* const other = adopt(c, std::move(pair.served));
+      WriteOp write(other, much);
+      co_await write;
+      error = write.error;
+      ReadOp read(other);
+      co_await read;
+      later = read.error;
+      finish(c);
+    });
+    session.settings.write_timeout = 50ms;
+    const TimePoint start = Clock::now();
+    session.run([](const Fd&) {});
+    CHECK(Clock::now() - start >= 50ms);
+    CHECK(error == ETIMEDOUT);
+    CHECK(later == ENOTCONN);
+    CHECK(session.report.error == 0);
+  });
+}
+
 TEST_CASE("select refuses a connection whose number it cannot watch") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
