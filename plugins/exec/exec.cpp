@@ -33,6 +33,7 @@ struct Exec {
   std::map<std::string, std::string> environment;
   Program::Errors errors = Program::Errors::log;
   std::chrono::nanoseconds kill_after = 2s;
+  std::chrono::nanoseconds finish_timeout = 10min;
 
   static void describe(berth::Description<Exec>& is) {
     is.name("exec").summary("Runs a program whose input and output are the connection.");
@@ -46,6 +47,9 @@ struct Exec {
     is.option("kill_after", &Exec::kill_after,
               "how long it may take to end (SIGTERM) when its client is lost, before SIGKILL")
         .range(0s, 1h);
+    is.option("finish_timeout", &Exec::finish_timeout,
+              "how long it may be silent once its client has finished; 0: no limit")
+        .range(0s, 24h);
   }
 
   void prepare() const {
@@ -67,7 +71,7 @@ struct Exec {
     Program program;
     const auto variables = environment_of_program(client.peer(), client.local(), environment);
     co_await client.in_background([&] { program.start(command, variables, errors); });
-    Run run(client, program, kill_after);
+    Run run(client, program, {kill_after, finish_timeout});
     co_await run.serve();
     if (const auto fault = program.fault()) {
       client.log(berth::Level::warn, command.front() + " failed: " + *fault);

@@ -1,13 +1,14 @@
 #include "run.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 using namespace std::chrono_literals;
 
-Run::Run(berth::Connection client, Program& program, std::chrono::nanoseconds kill_after)
+Run::Run(berth::Connection client, Program& program, const Times& times)
     : client_(client),
       program_(program),
-      kill_after_(kill_after),
+      times_(times),
       stream_(client.adopt(program.take_stream())) {
   const int errors = program.take_errors();
   if (errors >= 0) errors_ = client.adopt(errors);
@@ -23,6 +24,7 @@ berth::Task<> Run::feed() {
       if (!taken) co_return;  // the program reads no more
     }
     stream_.close_write();
+    client_has_finished_ = true;
     co_return;
   } catch (const berth::ConnectionLost&) {
   }
@@ -31,29 +33,33 @@ berth::Task<> Run::feed() {
 
 // The program's bytes to the client. With its end the session is over, whatever the client does.
 berth::Task<> Run::deliver() {
-  const bool delivered = co_await copy_output();
-  if (delivered) {
+  bool ended = co_await copy_output();
+  if (ended) {
     client_.close_write();
-    co_await wait_for_end();
-  } else {
-    co_await berth::when_all(discard_output(), end());
+    ended = co_await ended_within(times_.finish);
   }
+  if (!ended) co_await berth::when_all(discard_output(), end());
+  over_ = true;
   client_.close_read();
   if (errors_) errors_->close_read();
 }
 
-// False where the client is lost before the end of the output.
+// False where the client is lost before the end of the output, or has finished and nothing comes.
 berth::Task<bool> Run::copy_output() {
-  try {
-    while (auto bytes = co_await stream_.read()) {
-      const bool taken = co_await write(client_, *bytes);
-      if (!taken) co_return false;
+  const berth::ReadOptions options{.within = times_.finish};
+  for (;;) {
+    const bool is_last = client_has_finished_;
+    std::optional<std::string_view> bytes;
+    try {
+      bytes = co_await stream_.read(options);
+    } catch (const berth::ConnectionLost& lost) {
+      if (lost.timed_out() && !is_last) continue;
+      co_return lost.code().value() == ECONNRESET;  // it has ended with input unread
     }
-  } catch (const berth::ConnectionLost& lost) {
-    // Or the program has ended with input unread, which resets the socket.
-    co_return !lost.cancelled();
+    if (!bytes) co_return true;
+    const bool taken = co_await write(client_, *bytes);
+    if (!taken) co_return false;
   }
-  co_return true;
 }
 
 berth::Task<> Run::discard_output() {
@@ -62,7 +68,8 @@ berth::Task<> Run::discard_output() {
     }
   } catch (const berth::ConnectionLost&) {
   }
-  co_await wait_for_end();
+  (void)co_await ended_within(0s);
+  over_ = true;
 }
 
 berth::Task<bool> Run::write(berth::Connection connection, std::string_view bytes) {
@@ -98,16 +105,19 @@ void Run::log_lines(berth::Buffer& buffer, bool is_last) {
   }
 }
 
-// A program whose output has ended has nearly always ended itself, or is about to.
-berth::Task<> Run::wait_for_end() {
+// Whether the program ends in that time (0: no limit). One whose output has ended has nearly always
+// ended itself, or is about to.
+berth::Task<bool> Run::ended_within(std::chrono::nanoseconds limit) {
+  const auto start = std::chrono::steady_clock::now();
   try {
     for (Sleep pause = 1ms; !program_.has_ended(); pause = std::min(2 * pause, Sleep(100))) {
+      if (limit != 0s && std::chrono::steady_clock::now() - start >= limit) co_return false;
       co_await client_.sleep_for(pause);
     }
   } catch (const berth::ConnectionLost&) {  // no time is left
     program_.kill();
   }
-  over_ = true;
+  co_return true;
 }
 
 // The client is lost: asks the program to end, and after a while makes it.
@@ -115,7 +125,7 @@ berth::Task<> Run::end() {
   if (over_) co_return;
   program_.terminate();
   try {
-    const auto deadline = std::chrono::steady_clock::now() + kill_after_;
+    const auto deadline = std::chrono::steady_clock::now() + times_.kill;
     for (Sleep pause = 1ms; !over_; pause = std::min(2 * pause, Sleep(50))) {
       if (std::chrono::steady_clock::now() >= deadline) break;
       co_await client_.sleep_for(pause);

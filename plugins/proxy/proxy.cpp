@@ -13,6 +13,7 @@ struct Proxy {
   std::vector<std::string> addresses;
   std::chrono::nanoseconds connect_timeout = 5s;
   std::chrono::nanoseconds retry_after = 10s;
+  std::chrono::nanoseconds finish_timeout = 10min;
 
   static void describe(berth::Description<Proxy>& is) {
     is.name("proxy").summary("Hands each client on to one of several servers.");
@@ -25,6 +26,9 @@ struct Proxy {
     is.option("retry_after", &Proxy::retry_after,
               "how long one that has failed is tried only after the others")
         .range(1s, 24h);
+    is.option("finish_timeout", &Proxy::finish_timeout,
+              "how long a server may be silent once its client has finished; 0: no limit")
+        .range(0s, 24h);
   }
 
   void prepare() { upstreams_.emplace(addresses, retry_after); }
@@ -32,18 +36,40 @@ struct Proxy {
   berth::Task<> serve(berth::Connection client) const {
     auto upstream = co_await connect(client);
     if (!upstream) co_return;
-    co_await berth::when_all(pass_on(client, *upstream), pass_on(*upstream, client));
+    Way there{client, *upstream};
+    Way back{*upstream, client, {.within = finish_timeout}};
+    co_await berth::when_all(pass_on(there, back), pass_on(back, there));
   }
 
  private:
-  // What `from` sends goes to `to`, and so does its end: each side can end for itself. If one of
-  // them is lost the task that reads from `to` has nothing more to do either.
-  static berth::Task<> pass_on(berth::Connection from, berth::Connection to) {
+  // One of the two directions.
+  struct Way {
+    berth::Connection from, to;
+    berth::ReadOptions options{};
+    bool over = false;
+  };
+
+  // What comes goes on, and so does the end: each side can end for itself. If one of them is lost
+  // there is nothing more to do in the other direction either.
+  static berth::Task<> pass_on(Way& way, const Way& back) {
     try {
-      while (auto bytes = co_await from.read()) co_await to.write(*bytes);
-      to.close_write();
+      for (;;) {
+        const bool is_last = back.over;
+        std::optional<std::string_view> bytes;
+        try {
+          bytes = co_await way.from.read(way.options);
+        } catch (const berth::ConnectionLost& lost) {
+          if (!lost.timed_out() || is_last) throw;
+          continue;  // the listener's idle_timeout is for a client that has not finished
+        }
+        if (!bytes) break;
+        co_await way.to.write(*bytes);
+      }
+      way.to.close_write();
+      way.over = true;
     } catch (const berth::ConnectionLost&) {
-      to.close_read();
+      way.to.close_read();
+      way.from.close_write();
       throw;
     }
   }

@@ -118,6 +118,29 @@ TEST_CASE_TEMPLATE("a program that does not end when told to is killed with all 
   host.log().wait_for(" ended: ");
 }
 
+TEST_CASE_TEMPLATE("a program that is silent when its client has finished is ended", Model,
+                   EACH_MODEL_AND_TRANSPORT) {
+  HostProcess host(
+      one_listener_of<Model>("exec", shell("echo $$; exec sleep 1000", ", finish_timeout: 100ms")));
+  Client client = host.connect<Model>();
+  const std::string pid = client.read_line();
+  CHECK(!is_gone(pid));
+  client.close();
+  CHECK(ends(pid));
+  host.log().wait_for(" ended: ");
+}
+
+TEST_CASE_TEMPLATE("a program that goes on without its input and output is ended", Model,
+                   EACH_MODEL) {
+  const std::string line = "echo $$; exec sleep 1000 <&- >&-";
+  HostProcess host(one_listener(Model::name, "exec", {shell(line, ", finish_timeout: 100ms")}));
+  Client client(host.port());
+  const std::string pid = client.read_line();
+  CHECK(client.read_to_end().empty());
+  CHECK(ends(pid));
+  host.log().wait_for(" ended: ");
+}
+
 TEST_CASE_TEMPLATE("what a program leaves running in its group ends with the session", Model,
                    EACH_MODEL) {
   const std::string line = "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!";

@@ -118,6 +118,36 @@ TEST_CASE_TEMPLATE("a server that resets closes its silent client", Model, EACH_
   host.log().wait_for(" ended: ");
 }
 
+TEST_CASE_TEMPLATE("a server that is silent when its client has finished is given up", Model,
+                   EACH_MODEL) {
+  const Upstream upstream;
+  HostProcess host(proxy_to(Model::name, upstream.url(), ", finish_timeout: 100ms"));
+  Client waiting(host.port());
+  Client its_server = upstream.accept();
+  Client client(host.port());
+  Client server = upstream.accept();
+  client.send("question");
+  client.finish_sending();
+  CHECK(server.read_to_end() == "question");
+  client.wait_until_closed();
+  server.wait_until_closed();
+  waiting.send("still");  // for it has not finished
+  CHECK(its_server.read_exactly(5) == "still");
+}
+
+TEST_CASE_TEMPLATE("a server that resets ends what waits for it to be taken", Model, EACH_MODEL) {
+  const Upstream upstream;
+  HostProcess host(proxy_to(Model::name, upstream.url()));
+  Client client(host.port());
+  Client server = upstream.accept();
+  const std::string bytes(1'000'000, 'x');
+  while (client.send_what_fits(bytes) > 0) {
+  }
+  server.reset();
+  client.wait_until_closed();
+  host.log().wait_for(" ended: ");
+}
+
 TEST_CASE_TEMPLATE("a server that refuses is passed over, and by later clients not tried", Model,
                    EACH_MODEL) {
   const Upstream dead(Upstream::down);
