@@ -19,7 +19,7 @@ class BlockingClient final : public ClientConnection {
   Received receive() override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
   TimerQueue& timers() override { return session_.timers(); }
-  void read_soon() override { session_.read_soon(); }
+  void go_on_soon() override { session_.go_on_soon(); }
 
   BlockingConnection& session_;
 };

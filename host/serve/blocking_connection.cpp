@@ -121,6 +121,7 @@ void BlockingConnection::wait_for_one() {
 }
 
 void BlockingConnection::go_on() {
+  if (writing()) carry_on_write();
   if (reading()) carry_on_read();
   if (clients_ != nullptr) clients_->for_each([](ClientConnection& one) { one.go_on(); });
 }

@@ -67,7 +67,7 @@ class BlockingConnection final : public Connection {
   Received receive() override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
   TimerQueue& timers() override { return timers_; }
-  void read_soon() override { goes_on_ = true; }
+  void go_on_soon() override { goes_on_ = true; }
 
   TimerQueue& timers_;
   BufferPool& buffers_;

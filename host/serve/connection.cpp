@@ -123,7 +123,7 @@ int Connection::read(berth_operation& operation) {
       }
     }
     if (operation.duration > 0) arm_timer(operation);
-    if (read_closed_) read_soon();
+    if (read_closed_) go_on_soon();
   } catch (const std::bad_alloc&) {
     read_ = nullptr;
     return end_at_once(operation, ENOMEM);
@@ -413,17 +413,17 @@ void Connection::break_off(int error, SessionLimit limit) {
 }
 
 void Connection::close_write() {
-  if (!writing() && error_ == 0) half_close();
+  if (error_ != 0) return;
+  half_close();
+  if (!writing()) return;
+  layer_ ? layer_->cancel_send(*this) : cancel_send();
+  write_lost_ = true;
+  go_on_soon();
 }
 
 void Connection::close_read() {
   read_closed_ = true;
-  if (!reading()) return;
-  try {
-    read_soon();
-  } catch (const std::bad_alloc&) {  // then the kernel is to tell of an end
-    (void)::shutdown(socket_.get(), SHUT_RD);
-  }
+  if (reading()) go_on_soon();
 }
 
 void Connection::half_close() {

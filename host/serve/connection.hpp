@@ -106,8 +106,8 @@ class Connection : public berth_connection, protected Wire {
   // carry_on_write() in a while.
   [[nodiscard]] virtual bool may_complete_at_once() { return true; }
   void complete_write(int error);
-  // Has the pending read carried on in a while, though nothing may have come in.
-  virtual void read_soon() = 0;
+  // Has what is pending carried on in a while, though nothing may have come in or gone out.
+  virtual void go_on_soon() = 0;
   // Makes the call of a background operation for that session, at once, or elsewhere to tell
   // complete_call() when it is over; whoever sets `reserved` to null meanwhile is not told. `kept`
   // stays until then. Throws std::bad_alloc where it cannot.

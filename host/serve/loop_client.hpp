@@ -26,7 +26,7 @@ class LoopClient final : public ClientConnection, private Stream {
   ssize_t send(const iovec* pieces, std::size_t count) override;
   void cancel_send() override;
   TimerQueue& timers() override;
-  void read_soon() override { session_.yield(); }
+  void go_on_soon() override { session_.yield(); }
   void on_operation_timer(berth_operation& operation) override;
   [[nodiscard]] bool may_read_at_once() override { return session_.may_go_on(); }
   [[nodiscard]] bool may_complete_at_once() override { return session_.may_go_on(); }

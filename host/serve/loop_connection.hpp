@@ -83,7 +83,7 @@ class LoopConnection final : public Connection, private Stream {
   [[nodiscard]] bool may_read_at_once() override { return may_go_on(); }
   [[nodiscard]] bool may_complete_at_once() override { return may_go_on(); }
   [[nodiscard]] bool may_go_on();
-  void read_soon() override { yield(); }
+  void go_on_soon() override { yield(); }
   void yield();
   void go_on();
 

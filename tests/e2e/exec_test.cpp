@@ -231,7 +231,8 @@ TEST_CASE_TEMPLATE("a program that fails is told of", Model, EACH_MODEL) {
 TEST_CASE_TEMPLATE("a program has three descriptors and a process group of its own", Model,
                    EACH_MODEL) {
   const std::string line =
-      "ls /proc/$$/fd | tr \"\\n\" \" \"; echo $$; cut -d\" \" -f5 /proc/$$/stat";
+      "for n in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$n ] && printf \"%s \" $n; done; "
+      "echo $$; cut -d\" \" -f5 /proc/$$/stat";
   HostProcess host(one_listener(Model::name, "exec", {shell(line)}));
   Client client(host.port());
   const std::string first = client.read_line();
@@ -239,24 +240,26 @@ TEST_CASE_TEMPLATE("a program has three descriptors and a process group of its o
   CHECK(first.substr(6) == client.read_line());
 }
 
-TEST_CASE("a program that cannot be run keeps the listener from starting") {
-  struct {
+TEST_CASE("a program that cannot be run keeps its listener from starting, and the log says why") {
+  const struct {
     const char* command;
     const char* why;
-  } const cases[] = {
+  } cases[] = {
       {"/bin/no-such-program", "cannot run /bin/no-such-program: No such file or directory"},
-      {"/etc/hostname", "cannot run /etc/hostname: Permission denied"},
+      {"/etc/passwd", "cannot run /etc/passwd: Permission denied"},
       {"/bin", "cannot run /bin: Permission denied"},
       {"cat", "'command' begins with 'cat', which is no whole path"},
       {"", "'command' names no program"},
   };
-  for (const auto& [command, why] : cases) {
-    CAPTURE(command);
-    const TempFolder folder;
-    write_file(folder / "berth.yaml", one_listener("select", "exec", {running(command)}).text());
-    const Outcome outcome = berth({"run", folder / "berth.yaml"});
-    CAPTURE(outcome.err);
-    CHECK(outcome.status == 1);
-    CHECK(has(outcome.err, why));
+  Config config;
+  for (const auto& one : cases) {
+    config.listener("l" + std::to_string(&one - cases), "select", "exec", {running(one.command)});
+  }
+  HostProcess host(config);
+  host.allow_error("it served 0 connections");
+  host.allow_error("has died 5 times");
+  host.allow_error("has failed");
+  for (const auto& one : cases) {
+    host.expect_error("worker 0 cannot start: handler 'exec' refuses: " + std::string(one.why));
   }
 }

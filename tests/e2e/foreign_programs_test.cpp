@@ -10,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "client.hpp"
 #include "command.hpp"
@@ -51,9 +52,13 @@ class WebServer {
   }
   WebServer(const WebServer&) = delete;
   WebServer& operator=(const WebServer&) = delete;
-  ~WebServer() {
+  ~WebServer() { stop(); }
+
+  // Before the end of a host, which is to leave no process behind.
+  void stop() {
+    if (pid_ == 0) return;
     ::kill(-pid_, SIGKILL);
-    (void)wait_for_end(pid_);
+    (void)wait_for_end(std::exchange(pid_, 0));
   }
 
   [[nodiscard]] const TempFolder& folder() const { return folder_; }
@@ -95,7 +100,7 @@ TEST_CASE_TEMPLATE("git clones from a git daemon that exec runs", Model, EACH_MO
 
 TEST_CASE_TEMPLATE("curl fetches from a web server behind a proxy", Model, EACH_MODEL) {
   if (!is_installed("curl") || !is_installed("python3")) return;
-  const WebServer web;
+  WebServer web;
   const std::string page(3'000'000, 'p');
   write_file(web.folder() / "page", page);
   HostProcess host(
@@ -105,5 +110,6 @@ TEST_CASE_TEMPLATE("curl fetches from a web server behind a proxy", Model, EACH_
   const std::string out = web.folder() / "fetched";
   run_line("curl -sf " + url + " " + url + " >'" + out + "' && curl -sf " + url + " >>'" + out +
            "'");
+  web.stop();
   CHECK((contents(out) == page + page + page));
 }

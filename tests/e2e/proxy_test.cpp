@@ -209,14 +209,20 @@ TEST_CASE_TEMPLATE("a drain lets what passes a proxy go on, until its deadline",
   CHECK(host.log().count("cut at the end of the drain") == 1);
 }
 
-TEST_CASE("a proxy to what is no address does not start") {
-  for (const char* const address : {"'127.0.0.1:80'", "tcp://127.0.0.1", "tcp://:80",
-                                    "udp://[::1]:9", "tcp://127.0.0.1:70000", "unix://"}) {
-    CAPTURE(address);
-    const TempFolder folder;
-    write_file(folder / "berth.yaml", proxy_to("select", address).text());
-    const Outcome outcome = berth({"run", folder / "berth.yaml"});
-    CHECK(outcome.status == 1);
-    CHECK(has(outcome.err, "is no address: say tcp://HOST:PORT, unix:///PATH or unix://@NAME"));
+TEST_CASE("a proxy to what is no address does not start, and the log names it") {
+  const std::vector<std::string> addresses = {"127.0.0.1:80",  "tcp://127.0.0.1",   "tcp://:80",
+                                              "udp://[::1]:9", "tcp://[::1]:70000", "unix://"};
+  Config config;
+  for (const std::string& address : addresses) {
+    config.listener("l" + std::to_string(&address - addresses.data()), "select", "proxy",
+                    {"options: {upstream: ['" + address + "']}"});
+  }
+  HostProcess host(config);
+  host.allow_error("it served 0 connections");
+  host.allow_error("has died 5 times");
+  host.allow_error("has failed");
+  for (const std::string& address : addresses) {
+    host.expect_error("worker 0 cannot start: handler 'proxy' refuses: upstream '" + address +
+                      "' is no address: say tcp://HOST:PORT, unix:///PATH or unix://@NAME");
   }
 }

@@ -252,15 +252,16 @@ struct berth_host {
 
   /* Since minor version 2. There is nothing more to write: the other side sees the end of the
    * stream once it has read all that was written, and can still be read from (shutdown, man 2, with
-   * SHUT_WR). For the connection that is served and for others. No write may be pending; later ones
-   * end with EPIPE. Where the transport knows no such end (datagrams), nothing happens. */
+   * SHUT_WR). A write that is pending ends with EPIPE, later and not from within this call, with
+   * part of it sent perhaps; later ones end so at once. For the connection that is served and for
+   * others. Where the transport knows no such end (datagrams), the other side is not told. */
   void (*close_write)(berth_connection* connection);
 
   /* Since minor version 2. Nothing more is wanted of the other side: a read that waits ends as at
-   * the end of the stream, and so do later ones once they have given what has come in by then. The
-   * other side is not told. For the connection that is served and for others; where two tasks copy
-   * between two connections, this is how one that has failed ends the other. complete() of the read
-   * is called later, never from within this call. */
+   * the end of the stream, later and not from within this call, and so do later ones once they have
+   * given what has come in by then. The other side is not told. For the connection that is served
+   * and for others; where two tasks copy between two connections, one that has failed ends the
+   * other with this and with close_write(). */
   void (*close_read)(berth_connection* connection);
 };
 

@@ -95,12 +95,12 @@ class Connection {
   [[nodiscard]] ClientConnection adopt(int descriptor);
 
   // Nothing more will be written: the other side sees the end of the stream once it has read all,
-  // and can still be read from. No write may be pending; later ones throw ConnectionLost. Does
-  // nothing where the transport knows no such end (datagrams) and on a connection that is lost.
+  // and can still be read from. A write that is pending is broken off and throws ConnectionLost, as
+  // later ones do. Where the transport knows no such end (datagrams) the other side is not told.
   void close_write();
   // Nothing more is wanted: a read that waits ends as at the end of the stream, in a while, and so
   // do later ones once they have given what has come in by then. The other side is not told. Of
-  // two tasks that copy between two connections, one that has failed so ends the other.
+  // two tasks that copy between two connections, one that has failed ends the other with both.
   // Both throw std::system_error, with ENOSYS, on a host of a version before 1.2.
   void close_read();
 
