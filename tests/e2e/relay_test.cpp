@@ -109,9 +109,9 @@ TEST_CASE_TEMPLATE("relays leave no descriptor behind, whichever side resets", M
     client.send("hello\n");
     Client accepted = server.accept();
     REQUIRE(accepted.read_line() == "hello");
-    round % 2 == 0 ? accepted.reset() : client.reset();
-    accepted.wait_until_closed();
-    client.wait_until_closed();
+    const bool by_server = round % 2 == 0;
+    (by_server ? accepted : client).reset();
+    (by_server ? client : accepted).wait_until_closed();
     host.log().wait_for(" ended: ", static_cast<std::size_t>(round + 1));
     if (round == 1) before = descriptors();
   }
