@@ -55,6 +55,14 @@ static int start(direction* way) {
   return host->write(way->to, &way->operation);
 }
 
+/* A connection that is lost carries nothing the other way either. */
+static void end_other_way(direction* way) {
+  direction* const other = &way->session->ways[way == &way->session->ways[0]];
+  if (other->from == NULL) return; /* it has not begun */
+  other->from->host->close_read(other->from);
+  other->to->host->close_write(other->to);
+}
+
 /* Until an operation is pending, or this way has ended: then the other side is told so, and the
  * session is over when both have. */
 static void go_on(direction* way) {
@@ -67,6 +75,7 @@ static void go_on(direction* way) {
   }
   if (it->error == 0) it->error = way->operation.error;
   way->to->host->close_write(way->to);
+  if (way->operation.error != 0) end_other_way(way);
   if (--it->ways_left == 0) end(it);
 }
 
