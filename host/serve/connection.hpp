@@ -152,7 +152,7 @@ class Connection : public berth_connection, protected Wire {
   std::uint16_t calls_ = 0;  // in the background
   bool at_end_ : 1 = false;  // the client has closed its side
   bool half_closed_ : 1 = false;
-  bool write_lost_ : 1 = false;   // EPIPE: nobody reads it; what has come in can still be read
+  bool write_lost_ : 1 = false;   // writes end with EPIPE; what has come in can still be read
   bool read_closed_ : 1 = false;  // by the handler: a read does not wait
   bool connecting_ : 1 = false;   // what is pending is an empty write, over when it is connected
 };
