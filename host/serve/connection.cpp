@@ -433,7 +433,8 @@ void Connection::break_off(int error, SessionLimit limit) {
 }
 
 void Connection::close_write() {
-  if (error_ != 0) return;
+  // Datagrams know no such end.
+  if (error_ != 0 || (layer_ && layer_->has_messages())) return;
   half_close();
   if (!writing()) return;
   layer_ ? layer_->cancel_send(*this) : cancel_send();
