@@ -79,6 +79,18 @@ std::string objection_to_limits(const ListenerSettings& settings) {
          key + ": off' here)";
 }
 
+// Where nobody sends a header of the PROXY protocol.
+std::string objection_to_proxies(const ListenerSettings& settings) {
+  if (settings.proxy_from.empty()) return "";
+  const auto takes_headers = [](const Address& address) {
+    return address.scheme == Scheme::tcp || address.scheme == Scheme::tls;
+  };
+  const auto& listen = settings.listen;
+  if (std::any_of(listen.begin(), listen.end(), takes_headers)) return "";
+  return "'proxy_from' is about connections by tcp:// and tls://, and this listener has no such "
+         "address (where 'defaults' has it: 'proxy_from: off' here)";
+}
+
 }  // namespace
 
 const std::vector<std::string>& listener_keys() {
@@ -97,6 +109,7 @@ const std::vector<std::string>& listener_keys() {
                                                 "rate",
                                                 "allow",
                                                 "deny",
+                                                "proxy_from",
                                                 "idle_timeout",
                                                 "write_timeout",
                                                 "session_timeout",
@@ -369,6 +382,9 @@ void ListenerReader::check_together(const YamlNode& entry, const ListenerSetting
                     listener);
   }
   if (std::string objection = objection_to_limits(settings); !objection.empty()) {
+    complaints_.add(settings.where.listen[0], std::move(objection), listener);
+  }
+  if (std::string objection = objection_to_proxies(settings); !objection.empty()) {
     complaints_.add(settings.where.listen[0], std::move(objection), listener);
   }
   const ModelRow* row = find_model(settings.model);

@@ -32,6 +32,8 @@ struct Handover {
   std::uint64_t id = 0;
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
+  bool is_proxied = false;
+  Proxied proxied;
 };
 
 // A message of these bytes with one descriptor.
@@ -48,6 +50,8 @@ class Message {
 
   [[nodiscard]] bool send(int channel, const AcceptedConnection& connection) {
     content_ = {connection.peer, connection.id, connection.accepted, connection.scheme};
+    content_.is_proxied = connection.proxied != nullptr;
+    if (content_.is_proxied) content_.proxied = *connection.proxied;
     cmsghdr* const head = CMSG_FIRSTHDR(&header_);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
@@ -67,8 +71,10 @@ class Message {
     if (size != sizeof content_ || head == nullptr) return std::nullopt;
     int socket = -1;
     std::memcpy(&socket, CMSG_DATA(head), sizeof socket);
-    return AcceptedConnection{Fd(socket), content_.peer, content_.id, content_.accepted,
-                              content_.scheme};
+    AcceptedConnection connection{Fd(socket), content_.peer, content_.id, content_.accepted,
+                                  content_.scheme};
+    if (content_.is_proxied) connection.proxied = std::make_unique<Proxied>(content_.proxied);
+    return connection;
   }
 
  private:

@@ -187,6 +187,7 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
 
 void ProcessModel::serve_in_child(SlotIndex index, AcceptedConnection* first) noexcept {
   for (const int descriptor : context_.worker_descriptors) ::close(descriptor);
+  context_.close_copies();
   Slot& slot = (*slots_)[index];
   redirect_crash_note(slot.crash);
   TimerQueue timers;

@@ -125,14 +125,16 @@ bool Acceptor::accept_one(const Listener& listener) {
   if (!connection) return on_failure(errno);
   const SocketAddress from(reinterpret_cast<sockaddr*>(&storage), length);
   const Peer peer = peer_of(connection.get(), from);
-  if (rules_.admission != nullptr && !rules_.admission->admits(peer)) return true;
+  const bool has_header = rules_.headers != nullptr && rules_.headers->expects_from(peer);
+  if (!has_header && !admits(peer)) return true;
   const int number = connection.get();
   if (from.is_unix()) set_timeouts(number, timeouts_);  // which these do not inherit
   AcceptedConnection accepted;
   accepted.socket = std::move(connection);
   accepted.peer = peer;
   accepted.scheme = listener.scheme();
-  start_or_close(std::move(accepted));
+  rules_.rate.count(loop_.now());
+  has_header ? rules_.headers->start(std::move(accepted)) : start_or_close(std::move(accepted));
   // The kernel gives the lowest free number: those below are all taken.
   const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
   if (!near_the_end) return true;
@@ -144,8 +146,11 @@ bool Acceptor::accept_one(const Listener& listener) {
   return false;
 }
 
+void Acceptor::let_in(AcceptedConnection accepted) {
+  if (admits(accepted.peer)) start_or_close(std::move(accepted));
+}
+
 void Acceptor::start_or_close(AcceptedConnection accepted) {
-  rules_.rate.count(loop_.now());
   const Peer peer = accepted.peer;
   accepted.id = ++accepted_;
   accepted.accepted = loop_.now();

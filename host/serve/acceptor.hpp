@@ -10,6 +10,7 @@
 #include "base/fd.hpp"
 #include "serve/admission.hpp"
 #include "serve/event_loop.hpp"
+#include "serve/header_reader.hpp"
 #include "serve/rate_gate.hpp"
 #include "serve/session_context.hpp"
 
@@ -33,6 +34,8 @@ class Acceptor {
     bool blocking_sockets;           // what accept4 makes
     RateGate rate = {};              // the worker's share
     Admission* admission = nullptr;  // none: everybody is let in
+    // None: nobody's connection begins with a PROXY header.
+    HeaderReader* headers = nullptr;
   };
   // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
   // system call then gives up by itself.
@@ -41,7 +44,8 @@ class Acceptor {
     Duration send = kUnlimited;
   };
 
-  // `sessions` counts those not yet over; `start` takes an accepted connection.
+  // `sessions` counts those not yet over, and what waits for its header; `start` takes an accepted
+  // connection.
   Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
            std::function<void(AcceptedConnection)> start);
   ~Acceptor();
@@ -55,6 +59,8 @@ class Acceptor {
   };
   // Throws std::system_error where a socket cannot be watched.
   void listen(std::vector<Socket> sockets, Timeouts timeouts);
+  // Starts a connection that has been accepted before, if it is admitted.
+  void let_in(AcceptedConnection accepted);
   // To be called when a session is over: there may be room again.
   void on_session_end();
   // What becomes of the connections that wait in the queues: taken, as far as there is room and
@@ -73,6 +79,9 @@ class Acceptor {
   [[nodiscard]] bool may_accept();
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(const Listener& listener);
+  [[nodiscard]] bool admits(const Peer& peer) {
+    return rules_.admission == nullptr || rules_.admission->admits(peer);
+  }
   void start_or_close(AcceptedConnection accepted);
   bool on_failure(int error);
   void pause(Pause why);

@@ -50,6 +50,7 @@ Connection::Connection(SessionContext& context, AcceptedConnection accepted)
       context_(context),
       socket_(std::move(accepted.socket)),
       layer_(make_layer(context, accepted)),
+      proxied_(std::move(accepted.proxied)),
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
 
 Connection::Connection(SessionContext& context, Fd socket, const SessionReport& report)
@@ -81,7 +82,9 @@ void Connection::give_up(int error) {
 
 void Connection::begin() { context_.handler.serve(*this); }
 
-SocketAddress Connection::local() const { return local_address(socket_.get()); }
+SocketAddress Connection::local() const {
+  return proxied_ ? proxied_->local : local_address(socket_.get());
+}
 
 // ---- Starting operations ----
 

@@ -141,6 +141,7 @@ class Connection : public berth_connection, protected Wire {
   void drop_timer(berth_operation& operation);
   void cancel_sleeps(int error);
 
+  std::unique_ptr<const Proxied> proxied_;
   SessionReport report_;
   Lent lent_;
   berth_operation* read_ = nullptr;

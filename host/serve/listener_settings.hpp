@@ -59,6 +59,7 @@ struct ListenerSettings {
   RateLimit rate;                          // of the listener; its workers share it out
   std::vector<Network> allow;              // none: everybody
   std::vector<Network> deny;               // wins over `allow`
+  std::vector<Network> proxy_from;         // whose connections begin with a PROXY header
   ResourceLimits resources;
   Duration idle_timeout = std::chrono::minutes(10);  // kUnlimited: none, as below
   Duration write_timeout = kUnlimited;

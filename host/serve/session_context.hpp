@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
@@ -16,6 +17,12 @@ namespace berth {
 class Handler;
 class SourceCounts;
 
+// What a connection has beside its peer that came through a proxy which told of its client.
+struct Proxied {
+  SocketAddress local;  // where the client connected to
+  Peer proxy;
+};
+
 // A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
 // fails.
 struct AcceptedConnection {
@@ -24,6 +31,7 @@ struct AcceptedConnection {
   std::uint64_t id = 0;
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
+  std::unique_ptr<const Proxied> proxied{};  // null: it is the peer's own
 };
 
 // Why a session is over.
@@ -98,7 +106,7 @@ struct SessionContext {
 
 // `connection 17 from 127.0.0.1:2934`
 [[nodiscard]] std::string describe(const SessionReport& report);
-// The line when a connection opens.
+// The line when a connection opens, which also tells the proxy that it came through.
 void log_opened(Log& log, const AcceptedConnection& connection);
 // A session is over: gives back what it counted for and writes the line of its end, which also
 // tells of handlers that crashed or vanished, at level error. From any thread, once a session.

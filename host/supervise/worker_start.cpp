@@ -34,11 +34,14 @@ void keep_only(const WorkerStart& start) {
 }
 
 // Raised as far as this listener needs and no further: programs that select(2) expect a low limit.
-void raise_descriptor_limit(const ModelRow& model, unsigned max_connections, Log& log) {
+void raise_descriptor_limit(const ModelRow& model, const ListenerSettings& settings,
+                            unsigned max_connections, Log& log) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t needed =
-      rlim_t{max_connections} * model.descriptors_per_connection + kOtherDescriptors;
+  // Whatever the model, the worker itself keeps one that waits for its PROXY header.
+  const unsigned of_each =
+      std::max(model.descriptors_per_connection, HeaderReader::is_needed(settings) ? 1u : 0u);
+  const rlim_t needed = rlim_t{max_connections} * of_each + kOtherDescriptors;
   if (limit.rlim_cur >= needed) return;
   if (limit.rlim_max < needed) {
     log.warn(
@@ -103,7 +106,7 @@ Result<void> serve(WorkerStart& start) {
                model.most_sessions(start.settings));
   // What the handler does when it is created counts as well.
   if (!model.process_per_session) limit_resources(start.settings.resources);
-  raise_descriptor_limit(model, room, start.log);
+  raise_descriptor_limit(model, start.settings, room, start.log);
   catch_crashes(start.board.crash);
   ::tzset();  // read once here, not in every session's process
   auto handler = make_handler(start);
