@@ -1,8 +1,6 @@
 #include "program.hpp"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,20 +13,18 @@
 #include <thread>
 #include <utility>
 
+#include "spawn.hpp"
+
 using namespace std::chrono_literals;
 
 namespace {
-
-void check(int error, const char* what) {
-  if (error != 0) throw std::system_error(error, std::generic_category(), what);
-}
 
 // A socket whose one end is to be a program's.
 class SocketPair {
  public:
   SocketPair() {
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) != 0)
-      check(errno, "socketpair");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_) == 0) return;
+    throw std::system_error(errno, std::generic_category(), "socketpair");
   }
   SocketPair(const SocketPair&) = delete;
   SocketPair& operator=(const SocketPair&) = delete;
@@ -42,59 +38,6 @@ class SocketPair {
  private:
   int ends_[2] = {-1, -1};
 };
-
-class Actions {
- public:
-  Actions() { check(::posix_spawn_file_actions_init(&actions_), "posix_spawn"); }
-  Actions(const Actions&) = delete;
-  Actions& operator=(const Actions&) = delete;
-  ~Actions() { ::posix_spawn_file_actions_destroy(&actions_); }
-
-  void use(int descriptor, int as) {
-    check(::posix_spawn_file_actions_adddup2(&actions_, descriptor, as), "posix_spawn");
-  }
-  void discard(int as) {
-    check(::posix_spawn_file_actions_addopen(&actions_, as, "/dev/null", O_WRONLY, 0),
-          "posix_spawn");
-  }
-  void close_from(int first) {
-    check(::posix_spawn_file_actions_addclosefrom_np(&actions_, first), "posix_spawn");
-  }
-  [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-};
-
-// A worker blocks signals and ignores some, and a program inherits that.
-class Attributes {
- public:
-  Attributes() {
-    check(::posix_spawnattr_init(&attributes_), "posix_spawn");
-    sigset_t none, all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&attributes_, &none);
-    ::posix_spawnattr_setsigdefault(&attributes_, &all);
-    ::posix_spawnattr_setpgroup(&attributes_, 0);
-    ::posix_spawnattr_setflags(
-        &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  Attributes(const Attributes&) = delete;
-  Attributes& operator=(const Attributes&) = delete;
-  ~Attributes() { ::posix_spawnattr_destroy(&attributes_); }
-  [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_;
-};
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
 
 bool is_reaped(pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; }
 
@@ -136,17 +79,10 @@ void Program::start(const std::vector<std::string>& command,
   left().reap();
   SocketPair stream;
   std::optional<SocketPair> lines;
-  Actions actions;
-  actions.use(stream.theirs(), STDIN_FILENO);
-  actions.use(stream.theirs(), STDOUT_FILENO);
-  if (errors == Errors::client) actions.use(stream.theirs(), STDERR_FILENO);
-  if (errors == Errors::discard) actions.discard(STDERR_FILENO);
-  if (errors == Errors::log) actions.use(lines.emplace().theirs(), STDERR_FILENO);
-  actions.close_from(STDERR_FILENO + 1);
-  const Attributes attributes;
-  check(::posix_spawn(&pid_, command.front().c_str(), actions.get(), attributes.get(),
-                      pointers_to(command).data(), pointers_to(environment).data()),
-        ("cannot start " + command.front()).c_str());
+  int standard_error = -1;
+  if (errors == Errors::client) standard_error = stream.theirs();
+  if (errors == Errors::log) standard_error = lines.emplace().theirs();
+  pid_ = spawn(command, environment, {stream.theirs(), stream.theirs(), standard_error});
   stream_ = stream.take_ours();
   if (lines) errors_ = lines->take_ours();
 }

@@ -19,9 +19,8 @@ class Program {
   Program& operator=(const Program&) = delete;
   ~Program();
 
-  // Starts it with `environment` (NAME=VALUE) and no descriptors but three: a socket as standard
-  // input and output, and standard error as `errors` says. Signals are as for a program that a
-  // shell starts, whatever the worker does with them. Throws std::system_error.
+  // Starts it as spawn() does: a socket is its standard input and output, and `errors` says where
+  // its standard error goes.
   void start(const std::vector<std::string>& command, const std::vector<std::string>& environment,
              Errors errors);
   // Our ends of its sockets, for the caller to close. The second one only with Errors::log.

@@ -261,10 +261,10 @@ struct berth_host {
   void (*close_write)(berth_connection* connection);
 
   /* Since minor version 2. Nothing more is wanted of the other side: a read that waits ends as at
-   * the end of the stream, later and not from within this call, and so do later ones once they have
-   * given what has come in by then. The other side is not told. For the connection that is served
-   * and for others; where two tasks copy between two connections, one that has failed ends the
-   * other with this and with close_write(). */
+   * the end of the stream, later and not from within this call, and so do those that are started
+   * later; one that the host has data at hand for may give that first. The other side is not told.
+   * For the connection that is served and for others; where two tasks copy between two connections,
+   * one that has failed ends the other with this and with close_write(). */
   void (*close_read)(berth_connection* connection);
 };
 

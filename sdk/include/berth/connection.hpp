@@ -99,8 +99,8 @@ class Connection {
   // later ones do. Where the transport knows no such end (datagrams) the other side is not told.
   void close_write();
   // Nothing more is wanted: a read that waits ends as at the end of the stream, in a while, and so
-  // do later ones once they have given what has come in by then. The other side is not told. Of
-  // two tasks that copy between two connections, one that has failed ends the other with both.
+  // do later ones, perhaps after data that was at hand. The other side is not told. Of two tasks
+  // that copy between two connections, one that has failed ends the other with both of these.
   // Both throw std::system_error, with ENOSYS, on a host of a version before 1.2.
   void close_read();
 
