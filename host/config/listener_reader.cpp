@@ -56,10 +56,17 @@ std::string label_of(const YamlNode& entry, const ListenerSettings& settings) {
                                : "'" + settings.name + "'";
 }
 
-// Two addresses that differ only in what a socket's file is to be like are one.
+// Two addresses that differ only in what stands behind the '?' are one.
 std::string without_settings(Address address) {
   address.file = {};
+  address.multicast = {};
   return address.url();
+}
+
+// What only one socket can have: a path, whatever it is for; else the address.
+std::string place_of(const Address& address) {
+  const bool is_path = is_unix(address.scheme) && !address.host.starts_with('@');
+  return is_path ? address.host : without_settings(address);
 }
 
 // Limits that speak of IP addresses, where no client has one.
@@ -277,7 +284,7 @@ void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
   // Port 0 is another port each time.
   const std::string url = without_settings(*address);
   if (address->port != 0 || is_unix(address->scheme)) {
-    const auto [first, is_new] = addresses_.emplace(url, node.where);
+    const auto [first, is_new] = addresses_.emplace(place_of(*address), node.where);
     if (!is_new) {
       problems_.add(node.where, url + " is listened on in line " +
                                     std::to_string(first->second.line) + " already");

@@ -34,6 +34,8 @@ class Model {
   // Whether all that its sessions have started is over too, once they are: a name may still be
   // resolved that no session waits for any more.
   [[nodiscard]] virtual bool at_rest() const { return true; }
+  // Whether sessions run on the worker's loop, on its thread.
+  [[nodiscard]] virtual bool serves_in_loop() const { return false; }
 
   // Tells every session that a drain has begun; reads marked `ends_on_stop` end.
   virtual void begin_drain() = 0;

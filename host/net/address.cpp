@@ -123,9 +123,7 @@ std::string SocketAddress::text() const {
 }
 
 std::string SocketAddress::url() const {
-  const Scheme scheme = is_unix() ? (is_datagram() ? Scheme::unix_datagram : Scheme::unix_socket)
-                                  : (is_datagram() ? Scheme::udp : Scheme::tcp);
-  return std::string(name_of(scheme)) + "://" + text();
+  return std::string(name_of(plain_scheme(*this))) + "://" + text();
 }
 
 bool SocketAddress::operator==(const SocketAddress& other) const {
@@ -152,6 +150,19 @@ std::string_view name_of(Scheme scheme) {
       return "unixgram";
   }
   return "";
+}
+
+std::optional<Scheme> scheme_named(std::string_view name) {
+  for (const Scheme scheme :
+       {Scheme::tcp, Scheme::tls, Scheme::udp, Scheme::unix_socket, Scheme::unix_datagram}) {
+    if (name == name_of(scheme)) return scheme;
+  }
+  return std::nullopt;
+}
+
+Scheme plain_scheme(const SocketAddress& address) {
+  if (address.is_unix()) return address.is_datagram() ? Scheme::unix_datagram : Scheme::unix_socket;
+  return address.is_datagram() ? Scheme::udp : Scheme::tcp;
 }
 
 Peer::Peer(const SocketAddress& address) : ipv6_{} {
@@ -200,13 +211,23 @@ std::string settings_of(const SocketFile& file) {
   return text;
 }
 
+std::string settings_of(const Multicast& multicast) {
+  std::string text;
+  for (const std::string& group : multicast.groups) {
+    text += (text.empty() ? "?group=" : "&group=") + group;
+  }
+  if (multicast.interface_name.empty()) return text;
+  return text + (text.empty() ? "?" : "&") + "interface=" + multicast.interface_name;
+}
+
 }  // namespace
 
 std::string Address::url() const {
   const std::string start = std::string(name_of(scheme)) + "://";
   if (is_unix(scheme)) return start + host + settings_of(file);
   const bool ipv6 = host.find(':') != std::string::npos;
-  return start + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return start + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port) +
+         settings_of(multicast);
 }
 
 namespace {

@@ -1,5 +1,6 @@
-// The one accept path of all models: takes connections from the worker's listening sockets as long
-// as there is room, and hands them to the model. Lives in the worker, on its main thread.
+// The one accept path of all models: takes connections and datagrams from the worker's listening
+// sockets as long as there is room, and hands them to the model. Lives in the worker, on its main
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,8 @@
 
 #include "base/fd.hpp"
 #include "serve/admission.hpp"
+#include "serve/datagram_losses.hpp"
+#include "serve/datagram_receiver.hpp"
 #include "serve/event_loop.hpp"
 #include "serve/header_reader.hpp"
 #include "serve/rate_gate.hpp"
@@ -36,6 +39,7 @@ class Acceptor {
     Admission* admission = nullptr;  // none: everybody is let in
     // None: nobody's connection begins with a PROXY header.
     HeaderReader* headers = nullptr;
+    bool in_loop = false;            // sessions are: what they answer to datagrams can go together
   };
   // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
   // system call then gives up by itself.
@@ -83,9 +87,14 @@ class Acceptor {
     return rules_.admission == nullptr || rules_.admission->admits(peer);
   }
   void start_or_close(AcceptedConnection accepted);
+  // What waits on a socket of datagrams, at most so many; false when there is no more.
+  bool receive_batch(const Listener& listener, std::size_t most);
+  void start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived);
+  void empty_queue(const Listener& listener);
   bool on_failure(int error);
   void pause(Pause why);
   void resume();
+  [[nodiscard]] std::string waiting_place() const;
   void say(std::string text);
 
   EventLoop& loop_;
@@ -94,6 +103,8 @@ class Acceptor {
   std::function<std::size_t()> sessions_;
   std::function<void(AcceptedConnection)> start_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<DatagramReceiver> receiver_;  // where any of them takes datagrams
+  DatagramLosses losses_;
   Timeouts timeouts_;
   CallTimer retry_;
   Pause paused_ = Pause::no;

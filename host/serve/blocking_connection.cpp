@@ -47,7 +47,6 @@ void BlockingConnection::serve() {
 
 // False where it came to nothing.
 bool BlockingConnection::open_in_time() {
-  (void)context_.stop.make_events();
   const TimePoint end = after(report().accepted, context_.settings.handshake_timeout);
   for (;;) {
     const ssize_t result = cancelled() ? -ECANCELED : open();
@@ -56,6 +55,7 @@ bool BlockingConnection::open_in_time() {
       give_up(static_cast<int>(-result));
       return false;
     }
+    (void)context_.stop.make_events();
     if (Clock::now() >= end) {
       give_up(ETIMEDOUT);
       return false;
@@ -109,7 +109,7 @@ void BlockingConnection::wait_for_one() {
   // makes the system call return.
   if (cancelled()) return break_off(ECANCELED);
   if (std::exchange(goes_on_, false)) return go_on();
-  const bool alone = timers_.next() == kNever && reading() != writing();
+  const bool alone = timers_.next() == kNever && reading() != writing() && socket_;
   const bool has_clients = clients_ != nullptr && !clients_->empty();
   if (!alone || has_clients || read_ends_on_drain()) return poll_for_first();
   flags_ = 0;
@@ -178,10 +178,15 @@ void BlockingConnection::poll_for_first() {
   if (writing() && context_.settings.write_timeout != kUnlimited) {
     wake = std::min(wake, after(start, WriteProgress::interval(context_.settings.write_timeout)));
   }
+  // The socket of a datagram is not its own, and whether there is room for its receiver not to be
+  // seen there.
+  const bool is_tried = writing() && !socket_;
+  if (is_tried) wake = std::min(wake, after(start, layer_->retry_after()));
   timespec storage;
   const int ready = ::ppoll(polled.data(), polled.size(), until(wake, storage), nullptr);
   if (cancelled()) return;
-  const bool moved = ready > 0 && move_what_is_ready(polled[0].revents);
+  const bool moved =
+      is_tried ? move_what_is_ready(POLLOUT) : ready > 0 && move_what_is_ready(polled[0].revents);
   if (ready > 0) move_ready_clients();
   const TimePoint now = Clock::now();
   if (moved) {

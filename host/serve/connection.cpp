@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "net/socket.hpp"
 #include "plugin/handler.hpp"
@@ -83,7 +84,9 @@ void Connection::give_up(int error) {
 void Connection::begin() { context_.handler.serve(*this); }
 
 SocketAddress Connection::local() const {
-  return proxied_ ? proxied_->local : local_address(socket_.get());
+  if (proxied_) return proxied_->local;
+  if (const auto local = layer_ ? layer_->local() : std::nullopt) return *local;
+  return local_address(socket_.get());
 }
 
 // ---- Starting operations ----
@@ -213,8 +216,8 @@ void Connection::finish(int outcome, std::string_view text) {
     log_failure(text.empty() ? "no reason given" : text);
   } else if (error_ != 0) {
     report_.end = SessionEnd::lost;
-  } else {
-    report_.end = at_end_ ? SessionEnd::client : SessionEnd::handler;
+  } else {  // nobody closes a datagram
+    report_.end = at_end_ && socket_ ? SessionEnd::client : SessionEnd::handler;
   }
 }
 
@@ -252,7 +255,7 @@ Received Connection::receive_through() {
 
 // Fills in the pending read, which is not completed yet; the answer is its error.
 int Connection::take(Received received) {
-  if (received.result > 0) {
+  if (received.result > 0 || (received.result == 0 && received.is_message)) {
     report_.bytes_in += static_cast<std::uint64_t>(received.result);
     lent_ = std::move(received.bytes);
     read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
@@ -314,10 +317,24 @@ std::size_t Connection::gather(iovec* pieces, std::size_t room) const {
   return used;
 }
 
+constexpr std::size_t kPieces = 64;  // well under IOV_MAX
+
+// As send_more(), of a write that is a message.
+ssize_t Connection::send_message() {
+  const std::size_t parts = write_->bytes.write.count;
+  std::array<iovec, kPieces> few;
+  std::vector<iovec> many(parts > kPieces ? parts : 0);
+  iovec* const pieces = many.empty() ? few.data() : many.data();
+  const ssize_t sent = layer_->send(*this, pieces, gather(pieces, std::max(parts, kPieces)));
+  if (sent == kNotYet || sent == -EINTR) return sent;
+  count_sent(sent);
+  return sent < 0 ? sent : 0;
+}
+
 // Sends what is left of the pending write, as far as it goes: 0 once nothing is, or what stopped
 // it.
 ssize_t Connection::send_more() {
-  constexpr std::size_t kPieces = 64;  // well under IOV_MAX
+  if (layer_ && layer_->has_messages()) return send_message();
   std::array<iovec, kPieces> pieces;
   for (;;) {
     const std::size_t count = gather(pieces.data(), kPieces);
@@ -416,7 +433,8 @@ void Connection::break_off(int error, SessionLimit limit) {
 }
 
 void Connection::close_write() {
-  if (error_ != 0) return;
+  // Datagrams know no such end.
+  if (error_ != 0 || (layer_ && layer_->has_messages())) return;
   half_close();
   if (!writing()) return;
   layer_ ? layer_->cancel_send(*this) : cancel_send();

@@ -66,7 +66,9 @@ class Connection : public berth_connection, protected Wire {
   void begin();
   [[nodiscard]] bool finished() const { return report_.end != SessionEnd::running; }
   // Whether the client may still be sending what nobody will read: see linger().
-  [[nodiscard]] bool must_linger() const { return finished() && !at_end_ && error_ == 0; }
+  [[nodiscard]] bool must_linger() const {
+    return finished() && !at_end_ && error_ == 0 && socket_;
+  }
   // Half-closes, so that the client sees the end of the stream. Closing at once, with input unread,
   // would send a reset that destroys replies still on their way (man 7 tcp).
   void half_close();
@@ -119,7 +121,7 @@ class Connection : public berth_connection, protected Wire {
   virtual void on_operation_timer(berth_operation& operation);
 
   SessionContext& context_;
-  Fd socket_;
+  Fd socket_;                     // none for a datagram, which came on a socket that others use too
   std::unique_ptr<Layer> layer_;  // none: bytes are moved as they are
 
  private:
@@ -135,6 +137,7 @@ class Connection : public berth_connection, protected Wire {
   void log_failure(std::string_view why);
   ssize_t send_more();
   ssize_t look_whether_connected();
+  ssize_t send_message();
   std::size_t gather(iovec* pieces, std::size_t room) const;
   void complete_read(int error);
   void arm_timer(berth_operation& operation);

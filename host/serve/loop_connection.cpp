@@ -28,6 +28,10 @@ LoopConnection::~LoopConnection() {
 }
 
 bool LoopConnection::start() {
+  if (!socket_) {  // a datagram, which is here as a whole
+    run([this] { begin(); });
+    return true;
+  }
   registered_ = owner_.loop.demultiplexer().add(*this);
   if (!registered_) return false;
   if (has_layer()) {

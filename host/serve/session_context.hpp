@@ -10,6 +10,7 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "net/address.hpp"
+#include "serve/datagram.hpp"
 #include "serve/listener_settings.hpp"
 
 namespace berth {
@@ -24,7 +25,7 @@ struct Proxied {
 };
 
 // A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
-// fails.
+// fails. Or a datagram that has come.
 struct AcceptedConnection {
   Fd socket;
   Peer peer;
@@ -32,6 +33,7 @@ struct AcceptedConnection {
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
   std::unique_ptr<const Proxied> proxied{};  // null: it is the peer's own
+  std::unique_ptr<Datagram> datagram = nullptr;  // in place of a socket of its own
 };
 
 // Why a session is over.

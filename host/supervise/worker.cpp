@@ -61,7 +61,8 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
            .blocking_sockets = model.blocking_sockets,
            .rate = share.rate,
            .admission = admission_.get(),
-           .headers = headers_.get()},
+           .headers = headers_.get(),
+           .in_loop = model_->serves_in_loop()},
           [this] { return open(); },
           [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),
@@ -130,6 +131,10 @@ void Worker::obey(Order order, Fd log) {
 void Worker::serve() {
   std::vector<Acceptor::Socket> sockets;
   for (const auto& [number, scheme] : std::exchange(sockets_, {})) {
+    if (is_datagram(scheme)) {
+      sockets.push_back({Fd(number), scheme});
+      continue;
+    }
     Acceptor::set_timeouts(number, timeouts_);
     // Those that joined others at their address have not listened before; to the rest this only
     // tells the backlog, which may be another one now.

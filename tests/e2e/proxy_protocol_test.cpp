@@ -156,7 +156,8 @@ TEST_CASE_TEMPLATE("'deny' and max_connections_per_source are for clients, and n
 
 TEST_CASE_TEMPLATE("max_connections counts what waits for its header, and is exact", Model,
                    EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe", {kFromProxies, "max_connections: 2"}));
+  HostProcess host(one_listener(Model::name, "probe",
+                                {kFromProxies, "max_connections: 2", "handshake_timeout: 1h"}));
   Client session = proxied(host, header_v1(kClient, kServer));
   REQUIRE(session.ask("id") == "1");
   Client silent(host.port());
@@ -186,8 +187,6 @@ TEST_CASE_TEMPLATE("a drain waits for a header, and serves whose has come", Mode
   HostProcess host(one_listener(Model::name, "probe", {kFromProxies}));
   Client waiting = proxied(host, "PROXY TCP4 203.0.113.9 ");
   Client silent(host.port());
-  let_the_worker_turn(host);
-  host.log().wait_for(" ended: ");  // the one that had it turn
   host.send_signal(SIGTERM);
   host.log().wait_for("draining: 2 connections");
   waiting.send("192.0.2.1 2934 443\r\nstopping\n");
@@ -203,7 +202,6 @@ TEST_CASE_TEMPLATE("what still waits for its header at the end of a drain is clo
   Config config = one_listener(Model::name, "probe", {kFromProxies});
   HostProcess host(config.top("drain_timeout: 200ms"));
   Client waiting = proxied(host, "PROXY ");
-  let_the_worker_turn(host);
   CHECK(host.stop(SIGTERM) == 0);
   host.log().wait_for("drain_timeout has passed: ending 1 connections");
   waiting.wait_until_closed();

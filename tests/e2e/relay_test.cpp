@@ -111,7 +111,9 @@ TEST_CASE_TEMPLATE("relays leave no descriptor behind, whichever side resets", M
     REQUIRE(accepted.read_line() == "hello");
     const bool by_server = round % 2 == 0;
     (by_server ? accepted : client).reset();
-    (by_server ? client : accepted).wait_until_closed();
+    Client& other = by_server ? client : accepted;
+    other.wait_until_closed();
+    other.close();
     host.log().wait_for(" ended: ", static_cast<std::size_t>(round + 1));
     if (round == 1) before = descriptors();
   }

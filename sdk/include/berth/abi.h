@@ -143,7 +143,10 @@ struct berth_host {
 
   /* Starts to write all of `parts`. Done when the kernel has taken every byte, so that a handler
    * whose client does not read waits here. At most one write may be pending on a connection.
-   * Returns BERTH_DONE or BERTH_PENDING. */
+   * Under a datagram transport each write is one datagram to who sent the one that was read, also
+   * where there is nothing in it; errors: EMSGSIZE (more than 65,507 bytes), ENOTCONN (it came from
+   * a socket without a name), ECONNREFUSED (that socket is gone). Returns BERTH_DONE or
+   * BERTH_PENDING. */
   int (*write)(berth_connection* connection, berth_operation* operation);
 
   /* Starts to wait for `duration` (less than 0 counts as 0). Any number may be pending. Returns
