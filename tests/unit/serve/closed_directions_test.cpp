@@ -2,6 +2,7 @@
 // of serving.
 #include <doctest/doctest.h>
 
+#include <future>
 #include <string>
 
 #include "serve/session_rig.hpp"
@@ -111,6 +112,7 @@ TEST_CASE("a write that waits is broken off by the end of writing, but not withi
       Ended ended;
       bool within = false;
       std::string answer;
+      std::promise<void> closed;
       Session session(under, [&](berth_connection* c) -> Script {
         berth_connection* const other = adopt(c, std::move(pair.served));
         berth_connection* const half = the_served_one ? c : other;
@@ -120,6 +122,7 @@ TEST_CASE("a write that waits is broken off by the end of writing, but not withi
         CHECK_FALSE(static_cast<bool>(ended));
         half->host->close_write(half);
         within = static_cast<bool>(ended);
+        closed.set_value();
         ReadOp read(half);
         co_await read;
         answer = read.data();
@@ -131,6 +134,7 @@ TEST_CASE("a write that waits is broken off by the end of writing, but not withi
       });
       session.run([&](const Fd& client) {
         const Fd& deaf = the_served_one ? client : pair.client;
+        closed.get_future().wait();
         CHECK(send_all(deaf, "answer"));
         CHECK(receive_until_end(deaf).size() < much.size());
       });
