@@ -154,6 +154,14 @@ std::string_view name_of(Scheme scheme) {
   return "";
 }
 
+std::optional<Scheme> scheme_named(std::string_view name) {
+  for (const Scheme scheme :
+       {Scheme::tcp, Scheme::tls, Scheme::udp, Scheme::unix_socket, Scheme::unix_datagram}) {
+    if (name == name_of(scheme)) return scheme;
+  }
+  return std::nullopt;
+}
+
 Peer::Peer(const SocketAddress& address) : ipv6_{} {
   if (address.family() == AF_INET) std::memcpy(&ipv4_, address.get(), sizeof ipv4_);
   if (address.family() == AF_INET6) std::memcpy(&ipv6_, address.get(), sizeof ipv6_);

@@ -94,6 +94,8 @@ enum class Scheme { tcp, tls, udp, unix_socket, unix_datagram };
 
 // "tcp", "unixgram": what stands before "://".
 [[nodiscard]] std::string_view name_of(Scheme scheme);
+// Back from that; nothing where there is none of that name.
+[[nodiscard]] std::optional<Scheme> scheme_named(std::string_view name);
 [[nodiscard]] inline bool is_unix(Scheme scheme) {
   return scheme == Scheme::unix_socket || scheme == Scheme::unix_datagram;
 }

@@ -43,14 +43,6 @@ Error wrong(std::string_view text, const std::string& what, const std::string& r
   return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
 }
 
-std::optional<Scheme> scheme_named(std::string_view name) {
-  for (const Scheme scheme :
-       {Scheme::tcp, Scheme::tls, Scheme::udp, Scheme::unix_socket, Scheme::unix_datagram}) {
-    if (name == name_of(scheme)) return scheme;
-  }
-  return std::nullopt;
-}
-
 // What an address like `text` begins with: "udp://".
 std::string start_of(std::string_view text) {
   const auto scheme = scheme_named(text.substr(0, text.find("://")));

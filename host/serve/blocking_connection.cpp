@@ -27,7 +27,10 @@ const timespec* until(TimePoint when, timespec& storage) {
 }  // namespace
 
 void BlockingConnection::serve() {
-  if (has_layer() && !open_in_time()) return;
+  if (has_layer() && !open_in_time()) {
+    if (must_linger()) linger();
+    return;
+  }
   set_current_session(&report());
   begin();
   end_if_forgotten();
@@ -51,7 +54,7 @@ bool BlockingConnection::open_in_time() {
       return false;
     }
     if (Clock::now() >= end) {
-      give_up(ETIMEDOUT);
+      give_up(ETIMEDOUT, SessionLimit::handshake);
       return false;
     }
     const short events = layer_->wants_room() ? POLLOUT : POLLIN;
@@ -138,10 +141,8 @@ void BlockingConnection::poll_for_first() {
   if (cancelled()) return;
   if (context_.stop.draining() && read_ends_on_drain()) return end_read_on_drain();
 
-  if (reading() && layer_ && layer_->has_input()) {
-    carry_on_read();
-    return;
-  }
+  // What the layer holds, poll(2) knows nothing of.
+  const bool has_input = reading() && layer_ && layer_->has_input();
   short events = 0;
   if (reading()) events |= POLLIN;
   if (writing()) events |= POLLOUT;
@@ -157,10 +158,13 @@ void BlockingConnection::poll_for_first() {
   if (writing() && context_.settings.write_timeout != kUnlimited) {
     wake = std::min(wake, after(start, WriteProgress::interval(context_.settings.write_timeout)));
   }
+  if (has_input) wake = start;
   timespec storage;
   const int ready = ::ppoll(polled.data(), polled.size(), until(wake, storage), nullptr);
   if (cancelled()) return;
-  const bool moved = ready > 0 && move_what_is_ready(polled[0].revents);
+  short happened = ready > 0 ? polled[0].revents : short{0};
+  if (has_input) happened |= POLLIN;
+  const bool moved = happened != 0 && move_what_is_ready(happened);
   const TimePoint now = Clock::now();
   if (moved) {
     silent_for_ = Duration::zero();
@@ -191,13 +195,26 @@ Connection::Called BlockingConnection::make_call(berth_operation& operation) {
 }
 
 void BlockingConnection::linger() {
-  half_close();
+  if (!half_close_in_time()) return;
   const TimePoint end = after(Clock::now(), kLingerTime);
   while (Clock::now() < end && !drop_input() && !cancelled()) {
     pollfd polled = {socket_.get(), POLLIN, 0};
     timespec storage;
     (void)::ppoll(&polled, 1, until(end, storage), nullptr);
   }
+}
+
+// What a layer has to say last waits for room like a write: false where none came in time.
+bool BlockingConnection::half_close_in_time() {
+  const TimePoint end = after(Clock::now(), context_.settings.idle_timeout);
+  while (!half_close()) {
+    if (cancelled() || Clock::now() >= end) return false;
+    std::array<pollfd, 2> polled = {
+        {{socket_.get(), POLLOUT, 0}, {context_.stop.cancel_event(), POLLIN, 0}}};
+    timespec storage;
+    (void)::ppoll(polled.data(), polled.size(), until(end, storage), nullptr);
+  }
+  return true;
 }
 
 // Reads and drops what the client still sends; true when it has closed, or can wait no longer.

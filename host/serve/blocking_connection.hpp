@@ -44,9 +44,11 @@ class BlockingConnection final : public Connection {
   void on_no_room();
   [[nodiscard]] bool is_stuck(TimePoint now);
   void linger();
+  [[nodiscard]] bool half_close_in_time();
   [[nodiscard]] bool drop_input();
   Received receive() override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
+  Lent take_buffer() override { return buffers_.take(); }
   Called make_call(berth_operation& operation) override;
 
   TimerQueue& timers() override { return timers_; }

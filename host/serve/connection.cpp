@@ -67,14 +67,23 @@ ssize_t Connection::open() {
   }
 }
 
-void Connection::give_up(int error) {
-  report_.error = cancelled() ? ECANCELED : error;
+void Connection::give_up(int error, SessionLimit limit) {
+  error_ = cancelled() ? ECANCELED : error;
+  report_.error = error_;
+  report_.limit = limit;
   report_.end = SessionEnd::lost;
+  if (layer_) report_.tls = layer_->failure();
 }
 
 void Connection::begin() { context_.handler.serve(*this); }
 
 SocketAddress Connection::local() const { return local_address(socket_.get()); }
+
+std::string Connection::peer() const {
+  std::string text = report_.peer.text();
+  const std::string name = layer_ ? layer_->peer_name() : "";
+  return name.empty() ? text : text + " (" + name + ")";
+}
 
 // ---- Starting operations ----
 
@@ -181,6 +190,7 @@ void Connection::finish(int outcome, std::string_view text) {
   // A client that still sends to a socket which was shut down for that resets it.
   if (error_ != 0 && cancelled()) error_ = ECANCELED;
   report_.error = error_;
+  if (layer_) report_.tls = layer_->failure();
   if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
     report_.limit = SessionLimit::whole;
   }
@@ -227,7 +237,7 @@ int Connection::take(Received received) {
     at_end_ = true;
     read_->flags |= BERTH_END;
   } else {  // the end of the stream may be the host's doing, when it has shut the socket down
-    return received.result == 0 ? ECANCELED : static_cast<int>(-received.result);
+    return cancelled() ? ECANCELED : static_cast<int>(-received.result);
   }
   return 0;
 }
@@ -369,9 +379,18 @@ void Connection::break_off(int error, SessionLimit limit) {
   if (error == ECANCELED) cancel_sleeps(error);
 }
 
-void Connection::half_close() {
-  if (layer_) layer_->half_close(*this);
+bool Connection::must_linger() const {
+  if (!finished() || (error_ != 0 && error_ != EPROTO)) return false;
+  return (error_ == 0 && !at_end_) || (layer_ && layer_->has_last_word());
+}
+
+bool Connection::half_close() {
+  if (layer_) {
+    const ssize_t told = layer_->half_close(*this);
+    if (told == kNotYet || told == -EINTR) return false;
+  }
   (void)::shutdown(socket_.get(), SHUT_WR);
+  return true;
 }
 
 }  // namespace berth

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "serve/layer.hpp"
@@ -37,23 +38,27 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] SessionContext& context() const { return context_; }
   [[nodiscard]] const SessionReport& report() const { return report_; }
   [[nodiscard]] SocketAddress local() const;
+  // "127.0.0.1:2934", and in parentheses who that is, where a certificate has said it.
+  [[nodiscard]] std::string peer() const;
 
  protected:
   // What has to be done before begin(), if anything: as Layer::open().
   [[nodiscard]] ssize_t open();
   [[nodiscard]] bool has_layer() const { return layer_ != nullptr; }
   // It came to nothing before the handler saw it.
-  void give_up(int error);
+  void give_up(int error, SessionLimit limit = SessionLimit::none);
   // Hands the connection to the handler, which runs until its first operation that waits.
   void begin();
   // Whether the session has been told to end at once.
   [[nodiscard]] virtual bool cancelled() const { return context_.stop.cancelled(); }
   [[nodiscard]] bool finished() const { return report_.end != SessionEnd::running; }
-  // Whether the client may still be sending what nobody will read: see linger().
-  [[nodiscard]] bool must_linger() const { return finished() && !at_end_ && error_ == 0; }
+  // Whether the client may still be sending what nobody will read, or has to be told how the
+  // session ended: see linger().
+  [[nodiscard]] bool must_linger() const;
   // Half-closes, so that the client sees the end of the stream. Closing at once, with input unread,
-  // would send a reset that destroys replies still on their way (man 7 tcp).
-  void half_close();
+  // would send a reset that destroys replies still on their way (man 7 tcp). False where a layer
+  // has to wait for room first, to be called again then.
+  [[nodiscard]] bool half_close();
   // A handler that neither waits nor finished would be forgotten: it is ended as failed.
   void end_if_forgotten();
 

@@ -11,6 +11,7 @@
 #include "base/source.hpp"
 #include "net/address.hpp"
 #include "net/network.hpp"
+#include "net/tls_settings.hpp"
 #include "plugin/option_value.hpp"
 
 namespace berth {
@@ -59,6 +60,7 @@ struct ListenerSettings {
   RateLimit rate;                          // of the listener; its workers share it out
   std::vector<Network> allow;              // none: everybody
   std::vector<Network> deny;               // wins over `allow`
+  std::optional<TlsSettings> tls;          // what `tls://` addresses need
   ResourceLimits resources;
   Duration idle_timeout = std::chrono::minutes(10);  // kUnlimited: none, as below
   Duration write_timeout = kUnlimited;

@@ -9,12 +9,14 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "net/address.hpp"
+#include "net/tls_failure.hpp"
 #include "serve/listener_settings.hpp"
 
 namespace berth {
 
 class Handler;
 class SourceCounts;
+class TlsContext;
 
 // A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
 // fails.
@@ -40,7 +42,7 @@ enum class SessionEnd : std::uint8_t {
 };
 
 // The limit of the listener's that has ended a session.
-enum class SessionLimit : std::uint8_t { none, idle, write, whole };
+enum class SessionLimit : std::uint8_t { none, idle, write, whole, handshake };
 
 // What is told of a session when it is over. Under the fork models it lies in memory shared between
 // the session's process and the worker.
@@ -52,6 +54,7 @@ struct SessionReport {
   std::uint64_t bytes_out = 0;
   SessionEnd end = SessionEnd::running;
   SessionLimit limit = SessionLimit::none;
+  TlsFailure tls{};  // what `error` EPROTO means, where TLS has failed
   int error = 0;
 };
 
@@ -86,6 +89,7 @@ struct SessionContext {
   Log& log;
   StopState stop;
   SourceCounts* sources = nullptr;  // where connections are counted by source
+  const TlsContext* tls = nullptr;  // for connections that came to a tls:// address
 
   // The connection from there, which was let in, is over or came to nothing.
   void give_back(const Peer& peer) const;

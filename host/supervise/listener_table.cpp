@@ -214,7 +214,11 @@ std::vector<HandedOver::Listener> ListenerTable::hand_over(const HostLife& life)
     one.groups = listener->orphans().groups();
     for (const BoundAddress& bound : listener->sockets()) {
       HandedOver::Bound& address = one.sockets.emplace_back();
-      address = {bound.requested, bound.actual, {}, bound.file ? bound.file->descriptor() : -1};
+      address = {bound.requested,
+                 bound.actual,
+                 {},
+                 bound.file ? bound.file->descriptor() : -1,
+                 bound.scheme};
       for (const Fd& socket : bound.sockets) address.sockets.push_back(socket.get());
     }
     for (unsigned i = 0; i < listener->settings().workers; ++i) {
@@ -241,7 +245,7 @@ Result<ListenerId> ListenerTable::adopt(const HandedOver::Listener& former,
   ListeningSockets sockets;
   for (const HandedOver::Bound& address : former.sockets) {
     BoundAddress& bound = sockets.emplace_back();
-    bound = {address.requested, address.actual, {}, true};
+    bound = {address.requested, address.actual, {}, true, nullptr, address.scheme};
     if (address.file >= 0) {
       bound.file = std::make_shared<OwnSocketFile>(address.actual.path(), Fd(address.file));
     }

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -31,6 +32,9 @@ struct BoundAddress {
   std::shared_ptr<OwnSocketFile> file = nullptr;
   // As the config of whom it belongs to has it: the same socket can be taken over for another.
   Scheme scheme = Scheme::tcp;
+
+  // "tls://127.0.0.1:443"
+  [[nodiscard]] std::string url() const;
 };
 using ListeningSockets = std::vector<BoundAddress>;
 
