@@ -76,7 +76,10 @@ Result<PrivateKey> key_in(std::string_view text) {
         "-out "
         "FILE writes it without one"};
   }
-  if (!at_end()) return Error{"has a private key that cannot be read: " + last_words()};
+  // Of a text without a key OpenSSL says that it is of an unknown kind.
+  if (text.find("PRIVATE KEY-----") != std::string_view::npos) {
+    return Error{"has a private key that cannot be read: " + last_words()};
+  }
   ERR_clear_error();
   return Error{"has no private key in it; in PEM form one begins with -----BEGIN PRIVATE KEY-----"};
 }

@@ -227,8 +227,9 @@ void TlsLayer::write(std::string_view bytes) {
 // ---- The end ----
 
 ssize_t TlsLayer::half_close(Wire& wire) {
-  if (!std::exchange(half_closed_, true) && opened_ && !failure_ && broken_ == 0) {
-    try {
+  if (!std::exchange(half_closed_, true) && opened_ && broken_ == 0) {
+    try {  // also after the other side's end was cut off: this one need not be
+
       wire_ = &wire;
       session_->close_write();
     } catch (const std::bad_alloc&) {  // the other side has to do without
