@@ -2,6 +2,7 @@
 
 #include <sys/eventfd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <new>
 
@@ -52,7 +53,7 @@ std::string reason(const SessionReport& report) {
     case SessionLimit::none:
       break;
   }
-  if (report.tls) return "TLS: " + report.tls.text();
+  if (report.error == EPROTO && report.tls) return "TLS: " + report.tls.text();
   if (report.error == ECANCELED) return "cut at the end of the drain";
   return std::strerror(report.error);
 }

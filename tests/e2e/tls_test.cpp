@@ -176,6 +176,28 @@ TEST_CASE("versions and ciphers are those that the config says") {
   CHECK(Client(host.port("old"), TlsWish()).ask("listener") == "old");
 }
 
+TEST_CASE("berth send speaks TLS, and trusts only whom it is told to") {
+  HostProcess host(one_listener("epoll", "echo", {"options: {reply: verbatim}", tls_keys()}));
+  const std::string address = "tls://localhost:" + std::to_string(host.port());
+  for (const std::string& word : {std::string("spam"), std::string(100'000, 'x')}) {
+    const Outcome answered = berth({"send", "--ca", tls_files().ca, address, word});
+    CHECK(answered.status == 0);
+    CHECK(answered.out == "Client received: '" + word + "'\n");
+  }
+  CHECK(berth({"send", "--insecure", "-n", "5", address, "a", "b"}).status == 0);
+  const Outcome refused = berth({"send", address, "spam"});
+  CHECK(refused.status == 1);
+  CHECK(has(refused.err, "certificate verify failed: "));
+  CHECK(has(refused.err, "--ca FILE"));
+  CHECK(berth({"send", "--insecure", "localhost", "spam"}).status == 64);
+}
+
+TEST_CASE("a socket of a service manager's speaks TLS where its listener does") {
+  HostProcess host(one_listener("epoll", "probe", {tls_keys()}),
+                   {.by = {BERTH_WITH_SOCKETS, "it"}, .environment = {}});
+  CHECK(Client(host.port(), TlsWish()).ask("listener") == "it");
+}
+
 TEST_CASE_TEMPLATE("a client that does not shake hands in time is sent away", Model, EACH_MODEL) {
   HostProcess host(with_tls(Model::name, "", "handshake_timeout: 300ms"));
   Client silent(host.port());
