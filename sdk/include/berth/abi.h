@@ -215,9 +215,9 @@ struct berth_host {
    *
    * Done when a connection is made, which is `bytes.connected` then; null where there is an error.
    * It belongs to the session and is driven like the one that it serves, with the same functions
-   * and on the same thread: read, write, close_write, peer and local concern it alone, all others
-   * the session whichever of its connections they are called with. close() ends it; finish() ends
-   * the session, and with it all its connections that are still open.
+   * and on the same thread: read, write, close_read, close_write, peer and local are about it, all
+   * others the session whichever of its connections they are called with. close() ends it; finish()
+   * ends the session, and with it all its connections that are still open.
    *
    * The listener's idle_timeout is for the client: it runs while the client is waited for, and what
    * happens on other connections neither starts nor stops it. A read of those waits for as long as
