@@ -146,10 +146,9 @@ void add_send(CLI::App& app, int& status) {
   auto* const command = app.add_subcommand("send", kSendDescription);
   const auto given = std::make_shared<SendArguments>();
   command
-      ->add_option(
-          "ADDRESS", given->address,
-          "tcp://HOST:PORT, HOST:PORT, HOST, udp://HOST:PORT, unix:///PATH or unixgram:///PATH "
-          "(default: localhost:50007)")
+      ->add_option("ADDRESS", given->address,
+                   "tcp://HOST:PORT, HOST:PORT, HOST, tls://HOST:PORT, udp://HOST:PORT, "
+                   "unix:///PATH or unixgram:///PATH (default: localhost:50007)")
       ->option_text(" ");
   // Without `allow_extra_args` CLI11 leaves a word like '[a,b]' alone instead of dividing it; that
   // it still takes more than one needs a least number, which is enforced for no optional argument.
@@ -171,6 +170,19 @@ void add_send(CLI::App& app, int& status) {
       ->add_option("-t,--timeout", given->timeout,
                    "how long to wait for a connection, and for each reply (default: 30s)")
       ->option_text("DURATION");
+  command
+      ->add_option("--ca", given->ca,
+                   "with tls://, the certificates of whom to trust, in PEM form (default: the "
+                   "system's)")
+      ->option_text("FILE");
+  command->add_flag("--insecure", given->insecure,
+                    "with tls://, trust whoever answers: good for tests alone");
+  command
+      ->add_option("--certificate", given->certificate,
+                   "with tls://, a certificate of one's own, for servers that ask for it")
+      ->option_text("FILE");
+  command->add_option("--key", given->key, "its private key (default: in the same file)")
+      ->option_text("FILE");
   command->footer(kSendFooter);
   command->callback([given, &status] { status = send_command(*given); });
 }

@@ -44,6 +44,8 @@ struct SendArguments {
   std::optional<std::uint16_t> port;
   std::size_t parallel = 1;
   std::string timeout = "30s";
+  std::string ca, certificate, key;  // files, for tls:// addresses
+  bool insecure = false;
 };
 // Throws UsageError.
 [[nodiscard]] int send_command(const SendArguments& arguments);

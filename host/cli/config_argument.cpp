@@ -6,6 +6,7 @@
 
 #include "config/check_accounts.hpp"
 #include "config/check_handlers.hpp"
+#include "config/check_tls.hpp"
 #include "config/config.hpp"
 #include "config/config_text.hpp"
 
@@ -41,6 +42,8 @@ Result<CheckedConfig> check_config(const fs::path& file) {
     config.settings = config_from_text(*text, file, problems);
   }
   check_accounts(config.settings, problems);
+  config.files = read_tls_files(config.settings, problems, warnings);
+  check_tls(config.settings, problems);
   // What the file itself says wrong may be what the plugins are then asked for; but every listener
   // that could be read is checked to the end, so that all is told at once.
   config.handlers = check_handlers(config.settings, problems, warnings);
@@ -58,10 +61,12 @@ std::optional<CheckedConfig> checked_config(const fs::path& file) {
 
 ConfigReader config_reader() {
   return {.check = check_config,
-          .read = [](const std::string& text, const fs::path& file) -> Result<HostSettings> {
+          .read = [](const std::string& text, const fs::path& file,
+                     const ConfigFiles& files) -> Result<HostSettings> {
             Diagnostics problems(file.string());
             HostSettings settings = config_from_text(text, file, problems);
             check_accounts(settings, problems);
+            fill_in_tls_files(settings, files, problems);
             if (!problems.empty()) return Error{problems.to_text()};
             return settings;
           }};

@@ -23,7 +23,10 @@ int tell(const Error& error) {
 int check_hand_over(const HandedOver& state, const std::filesystem::path& file) {
   const ConfigReader reader = config_reader();
   for (const HandedOver::Config& config : state.configs) {
-    if (auto settings = reader.read(config.text, file); !settings) return tell(settings.error());
+    const auto files = files_of(config);
+    if (!files) return tell(files.error());
+    const auto settings = reader.read(config.text, file, files.value());
+    if (!settings) return tell(settings.error());
   }
   if (!checked_config(file)) return kExitConfig;
   (void)std::fputs(kTakesOver.data(), stdout);

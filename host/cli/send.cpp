@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/quantities.hpp"
 #include "cli/commands.hpp"
 #include "cli/send_all.hpp"
 #include "cli/send_screen.hpp"
+#include "net/tls_client.hpp"
 
 namespace berth {
 
@@ -48,6 +51,32 @@ void refuse_empty_words(const SendPlan& plan) {
   throw UsageError("WORD", "an empty word sends nothing, so nothing can answer it");
 }
 
+// For a tls:// address. False where it cannot be done, with the reason on standard error.
+bool prepare_tls(const SendArguments& arguments, const Address& address, SendPlan& plan) {
+  const bool is_tls = address.scheme == Scheme::tls;
+  for (const auto& [name, given] :
+       {std::pair("--ca", !arguments.ca.empty()), std::pair("--insecure", arguments.insecure),
+        std::pair("--certificate", !arguments.certificate.empty()),
+        std::pair("--key", !arguments.key.empty())}) {
+    if (given && !is_tls) throw UsageError(name, "is for addresses that begin with tls://");
+  }
+  if (!arguments.key.empty() && arguments.certificate.empty()) {
+    throw UsageError("--key", "goes with --certificate FILE");
+  }
+  if (!is_tls) return true;
+  auto context = make_client_context({.verify = !arguments.insecure,
+                                      .ca = arguments.ca,
+                                      .certificate = arguments.certificate,
+                                      .key = arguments.key});
+  if (!context) {
+    std::fprintf(stderr, "berth send: %s\n", context.error().message.c_str());
+    return false;
+  }
+  plan.tls = std::make_shared<const TlsContext>(std::move(context.value()));
+  plan.host = address.host;
+  return true;
+}
+
 // The host with brackets where it is a bare IPv6 address, else as it is.
 std::string bracketed(std::string_view host) {
   const std::string text(host);
@@ -64,9 +93,9 @@ Error port_0(std::string_view text) {
 }  // namespace
 
 Result<Address> parse_send_address(std::string_view text, std::optional<std::uint16_t> port) {
-  constexpr std::string_view kScheme = "tcp://";
+  const std::string_view scheme = text.starts_with("tls://") ? "tls://" : "tcp://";
   const bool is_unix = text.starts_with("unix:") || text.starts_with('/') || text.starts_with('@');
-  if (is_unix || (!text.starts_with(kScheme) && text.find("://") != std::string_view::npos)) {
+  if (is_unix || (!text.starts_with(scheme) && text.find("://") != std::string_view::npos)) {
     Result<Address> address = parse_address(text);
     if (address && port) {
       return Error{"address '" + std::string(text) +
@@ -82,7 +111,7 @@ Result<Address> parse_send_address(std::string_view text, std::optional<std::uin
     if (address && !berth::is_unix(address->scheme) && address->port == 0) return port_0(text);
     return address;
   }
-  std::string rest = bracketed(text.substr(text.starts_with(kScheme) ? kScheme.size() : 0));
+  std::string rest = bracketed(text.substr(text.starts_with(scheme) ? scheme.size() : 0));
   if (rest.empty() || rest.front() == ':') {
     return Error{"address '" + std::string(text) + "' names no host: write localhost" + rest};
   }
@@ -93,7 +122,7 @@ Result<Address> parse_send_address(std::string_view text, std::optional<std::uin
     return Error{"address '" + std::string(text) + "' has a port already: leave off --port"};
   }
   if (!has_port) rest += ":" + std::to_string(port.value_or(kDefaultSendPort));
-  Result<Address> address = parse_address(std::string(kScheme) + rest);
+  Result<Address> address = parse_address(std::string(scheme) + rest);
   if (address && address->port == 0) return port_0(text);
   return address;
 }
@@ -105,6 +134,7 @@ int send_command(const SendArguments& arguments) {
     throw UsageError("ADDRESS", with_hint(arguments, address.error().message));
   }
   if (!is_datagram(address.value().scheme)) refuse_empty_words(plan);
+  if (!prepare_tls(arguments, address.value(), plan)) return 1;
   Result<std::vector<SocketAddress>> resolved = resolve(address.value());
   if (!resolved) {
     std::fprintf(stderr, "berth send: %s\n",

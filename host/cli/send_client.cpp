@@ -38,6 +38,18 @@ Duration moment_of(int socket) {
   return std::min(wanted, kShortReplySilence);
 }
 
+// What the remedy is depends on whom one trusts.
+std::string cannot_speak_tls(const std::string& target, TlsFailure failure) {
+  std::string message = "cannot speak TLS with " + target + ": " + failure.text();
+  if (message.find("verify failed") != std::string::npos) {
+    return message + " (--ca FILE says whom to trust, --insecure trusts anybody)";
+  }
+  if (failure == TlsFailure::of_end_in_handshake()) {
+    return message + " (is it served with TLS?)";
+  }
+  return message;
+}
+
 std::string cannot_connect(const std::string& target, int errno_value) {
   std::string message = system_error("cannot connect to " + target, errno_value).message;
   switch (errno_value) {
@@ -85,7 +97,8 @@ void SendClient::start(TimePoint now) {
 
 pollfd SendClient::interest() const {
   const bool sending = state_ == State::connecting || is_sending();
-  const int events = (state_ == State::connecting ? 0 : POLLIN) | (sending ? POLLOUT : 0);
+  const bool wants_room = sending || (tls_ && tls_->wants_room());
+  const int events = (state_ == State::connecting ? 0 : POLLIN) | (wants_room ? POLLOUT : 0);
   return {socket_.get(), static_cast<short>(events), 0};
 }
 
@@ -93,6 +106,8 @@ TimePoint SendClient::deadline() const {
   switch (state_) {
     case State::connecting:
       return connect_deadline_;
+    case State::shaking_hands:
+      return after(last_progress_, plan_.timeout);
     case State::exchanging:
       if (is_sending() || reply_.empty()) return after(last_progress_, plan_.timeout);
       if (reply_.size() < word().size()) {
@@ -117,12 +132,19 @@ void SendClient::on_ready(TimePoint now) {
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     return error == 0 ? on_connected(now) : connect_to_next(now, error);
   }
+  if (state_ == State::shaking_hands) return shake_hands(now);
   if (is_sending()) send_more(now);
-  if (!finished()) receive_more(now);
+  if (finished()) return;
+  do receive_more(now);
+  while (tls_ && tls_->has_input() && !finished());
 }
 
 void SendClient::on_deadline(TimePoint now) {
   if (state_ == State::connecting) return connect_to_next(now, ETIMEDOUT);
+  if (state_ == State::shaking_hands) {
+    return finish("no handshake of TLS with " + plan_.target + " within " +
+                  format_duration(plan_.timeout) + " (is it served with TLS?)");
+  }
   if (is_sending()) {
     return finish(plan_.target + " took no more than " + std::to_string(sent_) + " of a word's " +
                   std::to_string(word().size()) + " bytes within " +
@@ -164,8 +186,34 @@ void SendClient::on_connected(TimePoint now) {
   // Each word is a message of its own and must not wait for the next to fill a packet.
   const int on = 1;
   setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (plan_.tls) {
+    state_ = State::shaking_hands;
+    tls_ = std::make_unique<TlsStream>(*plan_.tls, plan_.host, socket_.get());
+    last_progress_ = now;
+    return shake_hands(now);
+  }
   state_ = State::exchanging;
   begin_word(now);
+}
+
+void SendClient::shake_hands(TimePoint now) {
+  switch (tls_->shake_hands()) {
+    case TlsStream::Shaken::not_yet:
+      return;
+    case TlsStream::Shaken::failed:
+      return finish(cannot_speak_tls(plan_.target, tls_->failure()));
+    case TlsStream::Shaken::done:
+      state_ = State::exchanging;
+      return begin_word(now);
+  }
+}
+
+ssize_t SendClient::send_some(std::string_view bytes) {
+  return tls_ ? tls_->send(bytes) : send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+ssize_t SendClient::receive_some(char* to, std::size_t room) {
+  return tls_ ? tls_->receive(to, room) : recv(socket_.get(), to, room, 0);
 }
 
 void SendClient::begin_word(TimePoint now) {
@@ -177,7 +225,7 @@ void SendClient::begin_word(TimePoint now) {
 
 void SendClient::send_more(TimePoint now) {
   const std::string_view rest = std::string_view(word()).substr(sent_);
-  const ssize_t count = send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+  const ssize_t count = send_some(rest);
   if (count >= 0) {
     sent_ += static_cast<std::size_t>(count);
     word_is_sent_ = sent_ == word().size();
@@ -200,7 +248,7 @@ void SendClient::on_error(int errno_value, TimePoint now) {
 // One piece at a time: a peer that talks faster than this reads must not starve other clients.
 void SendClient::receive_more(TimePoint now) {
   std::array<char, 65536> buffer;
-  const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  const ssize_t count = receive_some(buffer.data(), buffer.size());
   if (count >= 0 && sends_datagrams()) {
     return on_datagram({buffer.data(), static_cast<std::size_t>(count)}, now);
   }
@@ -208,6 +256,10 @@ void SendClient::receive_more(TimePoint now) {
   if (count == 0) return on_end();
   if (errno == EAGAIN || errno == EINTR) return;
   if (sends_datagrams()) return on_error(errno, now);
+  if (tls_ && tls_->failure()) {
+    return finish("lost the connection to " + plan_.target + ": TLS: " + tls_->failure().text() +
+                  progress());
+  }
   finish(system_error("lost the connection to " + plan_.target, errno).message + progress());
 }
 
@@ -248,7 +300,9 @@ void SendClient::complete_reply(TimePoint now) {
 }
 
 void SendClient::close_for_sending() {
-  if (!std::exchange(closed_for_sending_, true)) shutdown(socket_.get(), SHUT_WR);
+  if (std::exchange(closed_for_sending_, true)) return;
+  if (tls_) return tls_->close_for_sending();
+  shutdown(socket_.get(), SHUT_WR);
 }
 
 void SendClient::hand_on_reply() {
@@ -260,6 +314,7 @@ void SendClient::finish(std::string failure) {
   // Once every word is answered it harms nobody how the connection ends.
   if (answered_ < plan_.words.size()) failure_ = std::move(failure);
   state_ = State::finished;
+  tls_.reset();
   socket_.reset();
 }
 

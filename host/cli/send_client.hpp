@@ -19,12 +19,14 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
+#include "cli/tls_stream.hpp"
 #include "net/address.hpp"
 
 namespace berth {
@@ -37,6 +39,9 @@ struct SendPlan {
   std::vector<std::string> words;
   std::size_t clients = 1;
   Duration timeout = std::chrono::seconds(30);
+  // Where the target speaks TLS, and whom it is to be.
+  std::shared_ptr<const TlsContext> tls{};  // plans are copied, and their clients share it
+  std::string host{};
 };
 
 class SendClient {
@@ -62,10 +67,11 @@ class SendClient {
   [[nodiscard]] const std::string& failure() const { return failure_; }
 
  private:
-  enum class State { connecting, exchanging, draining, finished };
+  enum class State { connecting, shaking_hands, exchanging, draining, finished };
 
   void connect_to_next(TimePoint now, int error_of_last);
   void on_connected(TimePoint now);
+  void shake_hands(TimePoint now);
   void begin_word(TimePoint now);
   void send_more(TimePoint now);
   void receive_more(TimePoint now);
@@ -82,12 +88,15 @@ class SendClient {
   [[nodiscard]] bool sends_datagrams() const { return address_.is_datagram(); }
   [[nodiscard]] bool is_sending() const { return state_ == State::exchanging && !word_is_sent_; }
   [[nodiscard]] std::string progress() const;
+  [[nodiscard]] ssize_t send_some(std::string_view bytes);
+  [[nodiscard]] ssize_t receive_some(char* to, std::size_t room);
 
   const SendPlan& plan_;
   OnReply on_reply_;
   State state_ = State::connecting;
   Fd socket_;
   SocketAddress address_;  // the one it is for
+  std::unique_ptr<TlsStream> tls_;
   std::size_t next_address_ = 0;
   TimePoint connect_started_;
   TimePoint connect_deadline_;  // of the address being tried

@@ -139,13 +139,13 @@ void read_entries(const YamlNode& node, ListenerReader& reader, Diagnostics& pro
 
 void read_listeners(const YamlNode& root, const MapReader& top, HostSettings& settings,
                     Diagnostics& problems) {
-  ListenerReader reader(problems);
+  ListenerReader reader(settings.file.parent_path(), problems);
   reader.read_account(top);
   settings.user = reader.defaults().user;
   settings.group = reader.defaults().group;
   if (const YamlNode* node = top.find("drain_timeout")) reader.read_drain_timeout(*node);
   if (const YamlNode* node = top.find("defaults")) reader.read_defaults(*node);
-  for (const char* key : {"model", "handler"}) {
+  for (const char* key : {"model", "handler", "tls"}) {
     const bool unreadable_defaults = top.attempted("defaults") && top.find("defaults") == nullptr;
     if (top.attempted(key) || unreadable_defaults) reader.assume_given(key);
   }

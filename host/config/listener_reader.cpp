@@ -6,6 +6,7 @@
 
 #include "config/limits_reader.hpp"
 #include "config/names.hpp"
+#include "config/tls_reader.hpp"
 #include "config/value_reader.hpp"
 #include "model/model.hpp"
 #include "net/address.hpp"
@@ -63,11 +64,15 @@ std::string without_settings(Address address) {
   return address.url();
 }
 
-// What only one socket can have: a path, whatever it is for; else the address.
-std::string place_of(const Address& address) {
-  const bool is_path = is_unix(address.scheme) && !address.host.starts_with('@');
-  return is_path ? address.host : without_settings(address);
+// What only one socket can have: a path, whatever it is for; else the address, whatever is spoken
+// there.
+std::string place_of(Address address) {
+  if (is_unix(address.scheme) && !address.host.starts_with('@')) return address.host;
+  if (address.scheme == Scheme::tls) address.scheme = Scheme::tcp;
+  return without_settings(std::move(address));
 }
+
+bool is_tls(const Address& address) { return address.scheme == Scheme::tls; }
 
 // Limits that speak of IP addresses, where no client has one.
 std::string objection_to_limits(const ListenerSettings& settings) {
@@ -103,6 +108,7 @@ std::string objection_to_proxies(const ListenerSettings& settings) {
 const std::vector<std::string>& listener_keys() {
   static const std::vector<std::string> keys = {"name",
                                                 "listen",
+                                                "tls",
                                                 "model",
                                                 "handler",
                                                 "options",
@@ -140,7 +146,7 @@ void ListenerReader::read_account(const MapReader& top) { read_account(top, defa
 void ListenerReader::read_defaults(const YamlNode& node) {
   const MapReader keys(node, keys_of_defaults(), problems_);
   read_shared_keys(keys, defaults_);
-  for (const char* key : {"model", "handler"}) {
+  for (const char* key : {"model", "handler", "tls"}) {
     if (keys.attempted(key)) assume_given(key);
   }
   if (keys.find("options") != nullptr && !keys.attempted("handler")) {
@@ -160,6 +166,7 @@ void ListenerReader::read(const YamlNode& entry) {
   inherit_options(keys.attempted("options"), draft.settings);
   complain_of_missing(entry, keys, draft.settings);
   complain_of_foreign(keys, draft.settings);
+  check_tls(keys, draft);
   if (!draft.doubtful) check_together(entry, draft.settings);
   listeners_.push_back(std::move(draft.settings));
 }
@@ -183,6 +190,7 @@ void ListenerReader::read_shared_keys(const MapReader& keys, Draft& draft) {
     }
   }
   read_numbers(keys, draft);
+  read_tls(keys, draft);
   if (!read_limits(keys, settings, problems_)) draft.doubtful = true;
   read_timeouts(keys, settings);
   read_account(keys, settings);
@@ -211,6 +219,15 @@ void ListenerReader::read_numbers(const MapReader& keys, Draft& draft) {
   read("backlog", kLongestBacklog, settings.backlog, nullptr);
   read("max_connections", kMostConnections, settings.max_connections,
        &settings.where.max_connections);
+}
+
+void ListenerReader::read_tls(const MapReader& keys, Draft& draft) {
+  const YamlNode* const node = keys.find("tls");
+  if (node == nullptr) {
+    if (keys.attempted("tls")) draft.doubtful = true;
+  } else if (!berth::read_tls(*node, folder_, draft.settings.tls, problems_)) {
+    draft.doubtful = true;
+  }
 }
 
 void ListenerReader::read_timeouts(const MapReader& keys, ListenerSettings& settings) {
@@ -282,12 +299,15 @@ void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
     return;
   }
   // Port 0 is another port each time.
-  const std::string url = without_settings(*address);
   if (address->port != 0 || is_unix(address->scheme)) {
-    const auto [first, is_new] = addresses_.emplace(place_of(*address), node.where);
+    const std::string place = place_of(*address);
+    const std::string url = without_settings(*address);
+    const auto [first, is_new] = addresses_.emplace(place, node.where);
     if (!is_new) {
-      problems_.add(node.where, url + " is listened on in line " +
-                                    std::to_string(first->second.line) + " already");
+      problems_.add(
+          node.where,
+          url + " is listened on in line " + std::to_string(first->second.line) +
+              (url == place || is_unix(address->scheme) ? " already" : " already, as " + place));
     }
   }
   draft.settings.listen.push_back(std::move(*address));
@@ -369,6 +389,26 @@ void ListenerReader::complain_of_foreign(const MapReader& keys, const ListenerSe
   }
 }
 
+// Who has no tls:// address has nothing of the `tls:` under `defaults:`.
+void ListenerReader::check_tls(const MapReader& keys, Draft& draft) {
+  ListenerSettings& settings = draft.settings;
+  const auto found = std::find_if(settings.listen.begin(), settings.listen.end(), is_tls);
+  if (found == settings.listen.end()) {
+    settings.tls.reset();
+    const YamlNode* const own = keys.find("tls");
+    if (own == nullptr || settings.listen.empty()) return;
+    problems_.add(own->where, "'tls' means nothing without an address that begins with tls://: " +
+                                  settings.listen[0].url() + " is served without it");
+    return;
+  }
+  if (settings.tls || keys.attempted("tls") || assumed_.contains("tls")) return;
+  const auto place = static_cast<std::size_t>(found - settings.listen.begin());
+  problems_.add(settings.where.listen[place],
+                found->url() +
+                    " needs a certificate: add tls: {certificate: chain.pem, key: "
+                    "key.pem} to the listener, or to 'defaults:'");
+}
+
 void ListenerReader::check_together(const YamlNode& entry, const ListenerSettings& settings) {
   const std::string listener = label_of(entry, settings);
   if (settings.max_connections < settings.workers) {
@@ -387,6 +427,11 @@ void ListenerReader::check_together(const YamlNode& entry, const ListenerSetting
                         ") is less than workers (" + std::to_string(settings.workers) +
                         "), each of which needs 1; leave it out, or raise it",
                     listener);
+  }
+  if (settings.tls) {
+    if (std::string objection = objection_to_tls(*settings.tls); !objection.empty()) {
+      complaints_.add(settings.tls->where.all, std::move(objection), listener);
+    }
   }
   if (std::string objection = objection_to_limits(settings); !objection.empty()) {
     complaints_.add(settings.where.listen[0], std::move(objection), listener);

@@ -6,9 +6,11 @@
 // alone, since options of one handler mean nothing to another.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/source.hpp"
@@ -24,7 +26,9 @@ namespace berth {
 // Borrows the problems. First what is above the listeners, then read() for each, then finish().
 class ListenerReader {
  public:
-  explicit ListenerReader(Diagnostics& problems) : problems_(problems) {}
+  // Relative paths are taken from `folder`.
+  ListenerReader(std::filesystem::path folder, Diagnostics& problems)
+      : folder_(std::move(folder)), problems_(problems) {}
 
   // `drain_timeout:` of the top level; one under `defaults:` wins over it.
   void read_drain_timeout(const YamlNode& node);
@@ -47,6 +51,7 @@ class ListenerReader {
 
   void read_shared_keys(const MapReader& keys, Draft& draft);
   void read_numbers(const MapReader& keys, Draft& draft);
+  void read_tls(const MapReader& keys, Draft& draft);
   void read_timeouts(const MapReader& keys, ListenerSettings& settings);
   void read_account(const MapReader& keys, ListenerSettings& settings);
   void read_name(const YamlNode& node, ListenerSettings& settings);
@@ -58,8 +63,10 @@ class ListenerReader {
   void complain_of_missing(const YamlNode& entry, const MapReader& keys,
                            const ListenerSettings& settings);
   void complain_of_foreign(const MapReader& keys, const ListenerSettings& settings);
+  void check_tls(const MapReader& keys, Draft& draft);
   void check_together(const YamlNode& entry, const ListenerSettings& settings);
 
+  const std::filesystem::path folder_;
   Diagnostics& problems_;
   Draft defaults_;
   std::set<std::string> assumed_;

@@ -34,7 +34,7 @@ struct Handover {
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
   bool is_proxied = false;
-  Proxied proxied;
+  Proxied proxied{};
 };
 
 // A message of these bytes, and of a datagram with what stands on it, with one descriptor.

@@ -96,6 +96,7 @@ enum class Scheme { tcp, tls, udp, unix_socket, unix_datagram };
 
 // "tcp", "unixgram": what stands before "://".
 [[nodiscard]] std::string_view name_of(Scheme scheme);
+// Back from that; nothing where there is none of that name.
 [[nodiscard]] std::optional<Scheme> scheme_named(std::string_view name);
 // That of a socket there with which nothing more is done than to move bytes.
 [[nodiscard]] Scheme plain_scheme(const SocketAddress& address);

@@ -39,7 +39,7 @@ class Acceptor {
     Admission* admission = nullptr;  // none: everybody is let in
     // None: nobody's connection begins with a PROXY header.
     HeaderReader* headers = nullptr;
-    bool in_loop = false;            // sessions are: what they answer to datagrams can go together
+    bool in_loop = false;  // sessions are: what they answer to datagrams can go together
   };
   // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
   // system call then gives up by itself.

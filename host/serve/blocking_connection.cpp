@@ -31,7 +31,10 @@ const timespec* until(TimePoint when, timespec& storage) {
 }  // namespace
 
 void BlockingConnection::serve() {
-  if (has_layer() && !open_in_time()) return;
+  if (has_layer() && !open_in_time()) {
+    if (must_linger()) linger();
+    return;
+  }
   set_current_session(&report());
   begin();
   end_if_forgotten();
@@ -57,7 +60,7 @@ bool BlockingConnection::open_in_time() {
     }
     (void)context_.stop.make_events();
     if (Clock::now() >= end) {
-      give_up(ETIMEDOUT);
+      give_up(ETIMEDOUT, SessionLimit::handshake);
       return false;
     }
     const short events = layer_->wants_room() ? POLLOUT : POLLIN;
@@ -111,7 +114,7 @@ void BlockingConnection::wait_for_one() {
   if (std::exchange(goes_on_, false)) return go_on();
   const bool alone = timers_.next() == kNever && reading() != writing() && socket_;
   const bool has_clients = clients_ != nullptr && !clients_->empty();
-  if (!alone || has_clients || read_ends_on_drain()) return poll_for_first();
+  if (!alone || has_clients || read_ends_on_drain() || half_close_waits()) return poll_for_first();
   flags_ = 0;
   const bool writes = writing();
   const ssize_t result = writes ? carry_on_write() : carry_on_read();
@@ -158,13 +161,11 @@ void BlockingConnection::poll_for_first() {
   if (cancelled()) return;
   if (context_.stop.draining() && drain_ends_a_read()) return end_reads_on_drain();
 
-  if (reading() && layer_ && layer_->has_input()) {
-    carry_on_read();
-    return;
-  }
+  // What the layer holds, poll(2) knows nothing of.
+  const bool has_input = reading() && layer_ && layer_->has_input();
   short events = 0;
   if (reading()) events |= POLLIN;
-  if (writing()) events |= POLLOUT;
+  if (writing() || half_close_waits()) events |= POLLOUT;
   const int drain_event = drain_ends_a_read() ? context_.stop.drain_event() : -1;
   std::array<pollfd, kOwnPolled> own = {{{events != 0 ? socket_.get() : -1, events, 0},
                                          {context_.stop.cancel_event(), POLLIN, 0},
@@ -182,11 +183,15 @@ void BlockingConnection::poll_for_first() {
   // seen there.
   const bool is_tried = writing() && !socket_;
   if (is_tried) wake = std::min(wake, after(start, layer_->retry_after()));
+  if (has_input) wake = start;
   timespec storage;
   const int ready = ::ppoll(polled.data(), polled.size(), until(wake, storage), nullptr);
   if (cancelled()) return;
-  const bool moved =
-      is_tried ? move_what_is_ready(POLLOUT) : ready > 0 && move_what_is_ready(polled[0].revents);
+  carry_on_half_close();
+  short happened = ready > 0 ? polled[0].revents : short{0};
+  if (has_input) happened |= POLLIN;
+  if (is_tried) happened |= POLLOUT;
+  const bool moved = happened != 0 && move_what_is_ready(happened);
   if (ready > 0) move_ready_clients();
   const TimePoint now = Clock::now();
   if (moved) {
@@ -253,13 +258,26 @@ void BlockingConnection::tidy_clients() {
 }
 
 void BlockingConnection::linger() {
-  half_close();
+  if (!half_close_in_time()) return;
   const TimePoint end = after(Clock::now(), kLingerTime);
   while (Clock::now() < end && !drop_input() && !cancelled()) {
     pollfd polled = {socket_.get(), POLLIN, 0};
     timespec storage;
     (void)::ppoll(&polled, 1, until(end, storage), nullptr);
   }
+}
+
+// What a layer has to say last waits for room like a write: false where none came in time.
+bool BlockingConnection::half_close_in_time() {
+  const TimePoint end = after(Clock::now(), context_.settings.idle_timeout);
+  while (!half_close()) {
+    if (cancelled() || Clock::now() >= end) return false;
+    std::array<pollfd, 2> polled = {
+        {{socket_.get(), POLLOUT, 0}, {context_.stop.cancel_event(), POLLIN, 0}}};
+    timespec storage;
+    (void)::ppoll(polled.data(), polled.size(), until(end, storage), nullptr);
+  }
+  return true;
 }
 
 // Reads and drops what the client still sends; true when it has closed, or can wait no longer.

@@ -63,9 +63,11 @@ class BlockingConnection final : public Connection {
   void on_no_room();
   [[nodiscard]] bool is_stuck(TimePoint now);
   void linger();
+  [[nodiscard]] bool half_close_in_time();
   [[nodiscard]] bool drop_input();
   Received receive() override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
+  Lent take_buffer() override { return buffers_.take(); }
   TimerQueue& timers() override { return timers_; }
   void go_on_soon() override { goes_on_ = true; }
 

@@ -38,6 +38,7 @@ class ClientConnection : public Connection {
   [[nodiscard]] bool cancelled() const override { return session_.cancelled(); }
 
  protected:
+  Lent take_buffer() override { return session_.take_buffer(); }
   // Its socket is about to be closed.
   virtual void unwatch() {}
   // A send has said kNotYet: from now on it is looked at now and then.

@@ -76,9 +76,12 @@ ssize_t Connection::open() {
   }
 }
 
-void Connection::give_up(int error) {
-  report_.error = cancelled() ? ECANCELED : error;
+void Connection::give_up(int error, SessionLimit limit) {
+  error_ = cancelled() ? ECANCELED : error;
+  report_.error = error_;
+  report_.limit = limit;
   report_.end = SessionEnd::lost;
+  if (layer_) report_.tls = layer_->failure();
 }
 
 void Connection::begin() { context_.handler.serve(*this); }
@@ -87,6 +90,12 @@ SocketAddress Connection::local() const {
   if (proxied_) return proxied_->local;
   if (const auto local = layer_ ? layer_->local() : std::nullopt) return *local;
   return local_address(socket_.get());
+}
+
+std::string Connection::peer() const {
+  std::string text = report_.peer.text();
+  const std::string name = layer_ ? layer_->peer_name() : "";
+  return name.empty() ? text : text + " (" + name + ")";
 }
 
 // ---- Starting operations ----
@@ -141,7 +150,7 @@ int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return end_at_once(operation, EBUSY);
   if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
   if (error_ != 0) return end_at_once(operation, error_of_later_ones());
-  if (half_closed_ || write_lost_) return end_at_once(operation, EPIPE);
+  if (write_closed_ || write_lost_) return end_at_once(operation, EPIPE);
   write_ = &operation;
   written_ = 0;
   operation.error = 0;
@@ -208,6 +217,7 @@ void Connection::finish(int outcome, std::string_view text) {
   if (error_ != 0 && cancelled()) error_ = ECANCELED;
   if (error_ == 0 && write_lost_ && outcome == BERTH_LOST) error_ = EPIPE;
   report_.error = error_;
+  if (layer_) report_.tls = layer_->failure();
   if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
     report_.limit = SessionLimit::whole;
   }
@@ -263,7 +273,7 @@ int Connection::take(Received received) {
     at_end_ = !read_closed_;
     read_->flags |= BERTH_END;
   } else {  // the end of the stream may be the host's doing, when it has shut the socket down
-    return received.result == 0 ? ECANCELED : static_cast<int>(-received.result);
+    return cancelled() ? ECANCELED : static_cast<int>(-received.result);
   }
   return 0;
 }
@@ -435,23 +445,42 @@ void Connection::break_off(int error, SessionLimit limit) {
 void Connection::close_write() {
   // Datagrams know no such end.
   if (error_ != 0 || (layer_ && layer_->has_messages())) return;
-  half_close();
+  (void)half_close();
   if (!writing()) return;
+  try {
+    go_on_soon();
+  } catch (const std::bad_alloc&) {  // then the kernel ends it, when it tries to send more
+    return;
+  }
   layer_ ? layer_->cancel_send(*this) : cancel_send();
   write_lost_ = true;
-  go_on_soon();
 }
 
 void Connection::close_read() {
   read_closed_ = true;
-  if (reading()) go_on_soon();
+  if (!reading()) return;
+  try {
+    go_on_soon();
+  } catch (const std::bad_alloc&) {  // then the kernel is to tell of an end
+    (void)::shutdown(socket_.get(), SHUT_RD);
+  }
 }
 
-void Connection::half_close() {
-  if (half_closed_) return;
+bool Connection::must_linger() const {
+  if (!finished() || !socket_ || (error_ != 0 && error_ != EPROTO)) return false;
+  return (error_ == 0 && !at_end_) || (layer_ && layer_->has_last_word());
+}
+
+bool Connection::half_close() {
+  write_closed_ = true;
+  if (half_closed_) return true;
+  if (layer_) {
+    const ssize_t told = layer_->half_close(*this);
+    if (told == kNotYet || told == -EINTR) return false;
+  }
   half_closed_ = true;
-  if (layer_) layer_->half_close(*this);
   (void)::shutdown(socket_.get(), SHUT_WR);
+  return true;
 }
 
 }  // namespace berth

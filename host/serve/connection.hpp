@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "serve/layer.hpp"
@@ -44,6 +45,8 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] SessionContext& context() const { return context_; }
   [[nodiscard]] const SessionReport& report() const { return report_; }
   [[nodiscard]] SocketAddress local() const;
+  // "127.0.0.1:2934", and in parentheses who that is, where a certificate has said it.
+  [[nodiscard]] std::string peer() const;
 
   // The connection that the session serves: this one, if it is not a client connection.
   [[nodiscard]] virtual Connection& session() { return *this; }
@@ -61,17 +64,22 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] ssize_t open();
   [[nodiscard]] bool has_layer() const { return layer_ != nullptr; }
   // It came to nothing before the handler saw it.
-  void give_up(int error);
+  void give_up(int error, SessionLimit limit = SessionLimit::none);
   // Hands the connection to the handler, which runs until its first operation that waits.
   void begin();
   [[nodiscard]] bool finished() const { return report_.end != SessionEnd::running; }
-  // Whether the client may still be sending what nobody will read: see linger().
-  [[nodiscard]] bool must_linger() const {
-    return finished() && !at_end_ && error_ == 0 && socket_;
-  }
+  // Whether the client may still be sending what nobody will read, or has to be told how the
+  // session ended: see linger().
+  [[nodiscard]] bool must_linger() const;
   // Half-closes, so that the client sees the end of the stream. Closing at once, with input unread,
-  // would send a reset that destroys replies still on their way (man 7 tcp).
-  void half_close();
+  // would send a reset that destroys replies still on their way (man 7 tcp). False where a layer
+  // has to wait for room first, to be called again then.
+  [[nodiscard]] bool half_close();
+  // Whether a half-close of the handler's has to wait for that, and a further attempt at it.
+  [[nodiscard]] bool half_close_waits() const { return write_closed_ && !half_closed_; }
+  void carry_on_half_close() {
+    if (half_close_waits()) (void)half_close();
+  }
   // Closes the socket as it is, and forgets what is pending.
   void drop();
   // A handler that neither waits nor finished would be forgotten: it is ended as failed.
@@ -151,13 +159,14 @@ class Connection : public berth_connection, protected Wire {
   berth_operation* write_ = nullptr;
   std::size_t written_ = 0;  // bytes of write_ that are sent
   OperationTimer* operation_timers_ = nullptr;
-  int error_ = 0;            // what every later operation ends with
-  std::uint16_t calls_ = 0;  // in the background
-  bool at_end_ : 1 = false;  // the client has closed its side
-  bool half_closed_ : 1 = false;
-  bool write_lost_ : 1 = false;   // writes end with EPIPE; what has come in can still be read
-  bool read_closed_ : 1 = false;  // by the handler: a read does not wait
-  bool connecting_ : 1 = false;   // what is pending is an empty write, over when it is connected
+  int error_ = 0;                  // what every later operation ends with
+  std::uint16_t calls_ = 0;        // in the background
+  bool at_end_ : 1 = false;        // the client has closed its side
+  bool write_closed_ : 1 = false;  // by the handler, or since the session is over
+  bool half_closed_ : 1 = false;   // and the other side is told
+  bool write_lost_ : 1 = false;    // writes end with EPIPE; what has come in can still be read
+  bool read_closed_ : 1 = false;   // by the handler: a read does not wait
+  bool connecting_ : 1 = false;    // what is pending is an empty write, over when it is connected
 };
 
 // The C table over the functions above, for all connections.

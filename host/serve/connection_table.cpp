@@ -72,10 +72,8 @@ const berth_host kHostTable = {
         [](berth_connection* c, int outcome, berth_bytes text) noexcept {
           of(c).session().finish(outcome, {text.data, text.size});
         },
-    .peer =
-        [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
-          return copy_out(of(c).report().peer.text(), buffer, capacity);
-        },
+    .peer = [](const berth_connection* c, char* buffer,
+               std::size_t capacity) noexcept { return copy_out(of(c).peer(), buffer, capacity); },
     .local =
         [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
           return copy_out(of(c).local().text(), buffer, capacity);

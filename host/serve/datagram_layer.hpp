@@ -24,7 +24,7 @@ class DatagramLayer final : public Layer, private Lender, private OutgoingDatagr
   [[nodiscard]] bool has_messages() const override { return true; }
   [[nodiscard]] ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) override;
   void cancel_send(Wire&) override;
-  void half_close(Wire&) override {}
+  [[nodiscard]] ssize_t half_close(Wire&) override { return 0; }
   [[nodiscard]] Duration retry_after() override;
   [[nodiscard]] std::optional<SocketAddress> local() const override;
 

@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "base/clock.hpp"
 #include "net/address.hpp"
+#include "net/tls_failure.hpp"
 #include "serve/stream.hpp"
 
 namespace berth {
@@ -27,6 +29,8 @@ class Wire {
   virtual void cancel_send() {}
   // To be called by a layer that sends otherwise than by send(): what it left undone may go on.
   virtual void on_sent(ssize_t /*result*/) {}
+  // BufferPool::kBufferSize bytes, for what a layer makes of what it moves. Throws std::bad_alloc.
+  virtual Lent take_buffer() = 0;
 
  protected:
   ~Wire() = default;
@@ -61,8 +65,17 @@ class Layer {
   // is the handler's is told by the next send().
   virtual void on_sent(ssize_t /*result*/) {}
 
-  // The handler has nothing more to write: tells the other side, as far as that goes at once.
-  virtual void half_close(Wire& wire) = 0;
+  // The handler has nothing more to write: tells the other side. 0 when that is done, or cannot be;
+  // kNotYet (or -EINTR) where it has to be called again when there is room.
+  [[nodiscard]] virtual ssize_t half_close(Wire& wire) = 0;
+  // Whether half_close() has something to tell even where the other side has closed its own, or
+  // where open(), receive() or send() has ended in EPROTO.
+  [[nodiscard]] virtual bool has_last_word() const { return false; }
+
+  // Who is at the other end, beyond the address; "" where it knows no more.
+  [[nodiscard]] virtual std::string peer_name() const { return {}; }
+  // Why it gave EPROTO.
+  [[nodiscard]] virtual TlsFailure failure() const { return {}; }
 };
 
 struct AcceptedConnection;

@@ -11,6 +11,7 @@
 #include "base/source.hpp"
 #include "net/address.hpp"
 #include "net/network.hpp"
+#include "net/tls_settings.hpp"
 #include "plugin/option_value.hpp"
 
 namespace berth {
@@ -60,6 +61,7 @@ struct ListenerSettings {
   std::vector<Network> allow;              // none: everybody
   std::vector<Network> deny;               // wins over `allow`
   std::vector<Network> proxy_from;         // whose connections begin with a PROXY header
+  std::optional<TlsSettings> tls;          // what `tls://` addresses need
   ResourceLimits resources;
   Duration idle_timeout = std::chrono::minutes(10);  // kUnlimited: none, as below
   Duration write_timeout = kUnlimited;

@@ -53,11 +53,11 @@ void LoopConnection::open_further() {
   later().disarm();
   if (result == 0) return run([this] { begin(); });
   give_up(static_cast<int>(-result));
-  close();
+  must_linger() ? linger() : close();
 }
 
 void LoopConnection::on_open_timeout() {
-  give_up(ETIMEDOUT);
+  give_up(ETIMEDOUT, SessionLimit::handshake);
   close();
 }
 
@@ -69,12 +69,14 @@ void LoopConnection::settle(bool moved) {
 }
 
 void LoopConnection::on_input() {
+  if (half_closing_) return;  // it is dropped later
   if (lingering_) return drop_input();
   if (opening_) return open_further();
   if (reading() && !yielded_) run([this] { carry_on_read(); });
 }
 
 ssize_t LoopConnection::send(const iovec* pieces, std::size_t count) {
+  if (sending_) return kNotYet;  // something of a layer's own goes out
   const ssize_t result = owner_.loop.demultiplexer().send(*this, pieces, count);
   sending_ = result == kNotYet;
   return result;
@@ -99,6 +101,8 @@ void LoopConnection::on_sent(ssize_t result) {
 // What the layer had to send need not be the handler's.
 void LoopConnection::on_layer_sent(ssize_t result) {
   layer_->on_sent(result);
+  if (!lingering_) carry_on_half_close();
+  if (half_closing_) return linger();
   if (lingering_) return;
   if (opening_) return open_further();
   run([&] {
@@ -112,7 +116,7 @@ void LoopConnection::begin_drain() {
 }
 
 void LoopConnection::end(int error, SessionLimit limit) {
-  if (opening_) give_up(error);
+  if (opening_) give_up(error, limit);
   if (finished()) return close();
   run([&] { break_off(error, limit); },
       true);  // or a handler that lives on would be ended again at once
@@ -158,8 +162,9 @@ void LoopConnection::go_on() {
 }
 
 void LoopConnection::linger() {
-  half_close();
   lingering_ = true;
+  half_closing_ = !half_close();
+  if (half_closing_) return owner_.moved(*this);
   drop_input();
 }
 

@@ -20,6 +20,7 @@ class LoopConnection final : public Connection, private Stream {
   struct Owner {
     EventLoop& loop;
     BackgroundPool& background;
+    BufferPool buffers;          // for layers
     bool limits_writes = false;  // whether write_waits() is to be called
 
     Owner(EventLoop& its_loop, BackgroundPool& its_background)
@@ -44,8 +45,11 @@ class LoopConnection final : public Connection, private Stream {
   void end(int error, SessionLimit limit = SessionLimit::none);
   // What Owner::background is to call at the end of an operation that make_call() gave it.
   static void on_call_end(berth_operation& operation);
-  // Whether it is the client's move: a read or a write is pending, or it has not been opened yet.
-  [[nodiscard]] bool waits_for_client() const { return reading() || writing() || opening_; }
+  // Whether it is the client's move: a read or a write is pending, it has not been opened yet, or
+  // what a layer has to say last waits for room.
+  [[nodiscard]] bool waits_for_client() const {
+    return reading() || writing() || opening_ || half_closing_;
+  }
   using Connection::writing;
   using Stream::socket;
 
@@ -76,6 +80,7 @@ class LoopConnection final : public Connection, private Stream {
   Received receive() override { return owner_.loop.demultiplexer().receive(*this); }
   ssize_t send(const iovec* pieces, std::size_t count) override;
   void cancel_send() override;
+  Lent take_buffer() override { return owner_.buffers.take(); }
   TimerQueue& timers() override { return owner_.loop.timers(); }
   void on_operation_timer(berth_operation& operation) override;
 
@@ -112,6 +117,7 @@ class LoopConnection final : public Connection, private Stream {
   bool sending_ = false;  // on_sent() will be called
   bool opening_ = false;  // before the handler has seen it
   bool lingering_ = false;
+  bool half_closing_ = false;  // has begun to linger; the client is not told yet
   bool registered_ = false;
 };
 

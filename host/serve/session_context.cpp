@@ -2,6 +2,7 @@
 
 #include <sys/eventfd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <new>
 
@@ -47,9 +48,12 @@ std::string reason(const SessionReport& report) {
       return "the client took nothing of a reply for too long (write_timeout)";
     case SessionLimit::whole:
       return "it had lasted too long (session_timeout)";
+    case SessionLimit::handshake:
+      return "what has to come first had not come in time (handshake_timeout)";
     case SessionLimit::none:
       break;
   }
+  if (report.error == EPROTO && report.tls) return "TLS: " + report.tls.text();
   if (report.error == ECANCELED) return "cut at the end of the drain";
   return std::strerror(report.error);
 }

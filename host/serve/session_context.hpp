@@ -10,6 +10,7 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "net/address.hpp"
+#include "net/tls_failure.hpp"
 #include "serve/datagram.hpp"
 #include "serve/listener_settings.hpp"
 
@@ -17,6 +18,7 @@ namespace berth {
 
 class Handler;
 class SourceCounts;
+class TlsContext;
 
 // What a connection has beside its peer that came through a proxy which told of its client.
 struct Proxied {
@@ -32,7 +34,7 @@ struct AcceptedConnection {
   std::uint64_t id = 0;
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
-  std::unique_ptr<const Proxied> proxied{};  // null: it is the peer's own
+  std::unique_ptr<const Proxied> proxied{};      // null: it is the peer's own
   std::unique_ptr<Datagram> datagram = nullptr;  // in place of a socket of its own
 };
 
@@ -50,7 +52,7 @@ enum class SessionEnd : std::uint8_t {
 };
 
 // The limit of the listener's that has ended a session.
-enum class SessionLimit : std::uint8_t { none, idle, write, whole };
+enum class SessionLimit : std::uint8_t { none, idle, write, whole, handshake };
 
 // What is told of a session when it is over. Under the fork models it lies in memory shared between
 // the session's process and the worker.
@@ -62,6 +64,7 @@ struct SessionReport {
   std::uint64_t bytes_out = 0;
   SessionEnd end = SessionEnd::running;
   SessionLimit limit = SessionLimit::none;
+  TlsFailure tls{};  // what `error` EPROTO means, where TLS has failed
   int error = 0;
 };
 
@@ -96,6 +99,7 @@ struct SessionContext {
   Log& log;
   StopState stop;
   SourceCounts* sources = nullptr;  // where connections are counted by source
+  const TlsContext* tls = nullptr;  // for connections that came to a tls:// address
 
   // The connection from there, which was let in, is over or came to nothing.
   void give_back(const Peer& peer) const;

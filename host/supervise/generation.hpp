@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "supervise/config_files.hpp"
 #include "supervise/host_settings.hpp"
 
 namespace berth {
 
 struct CheckedConfig {
-  std::string text;  // of the file
+  std::string text;   // of the file
+  ConfigFiles files;  // those that it names
   HostSettings settings;
   std::vector<std::filesystem::path> handlers;  // the files, in the listeners' order
   std::vector<std::string> warnings;            // FILE:LINE:COLUMN: what might go wrong
@@ -32,9 +34,11 @@ struct ConfigReader {
   // Reads the file and checks it to the end, plugins included; the error tells every mistake. Runs
   // code of plugins in children of its own.
   std::function<Result<CheckedConfig>(const std::filesystem::path& file)> check;
-  // The settings in a text that was checked before, without another look at plugins. The error is
-  // that of a text which some other version of berth has checked.
-  std::function<Result<HostSettings>(const std::string& text, const std::filesystem::path& file)>
+  // The settings in a text that was checked before together with those files, without another look
+  // at them or at plugins. The error is that of a text which some other version of berth has
+  // checked.
+  std::function<Result<HostSettings>(const std::string& text, const std::filesystem::path& file,
+                                     const ConfigFiles& files)>
       read;
 };
 

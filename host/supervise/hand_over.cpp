@@ -64,7 +64,10 @@ SocketAddress address_from(const Json& json, Scheme scheme) {
 Json to_json(const HandedOver::Config& config) {
   Json handlers = Json::array();
   for (const std::string& handler : config.handlers) handlers.push_back(to_hex(handler));
-  return {{"generation", config.generation}, {"text", config.text}, {"handlers", handlers}};
+  return {{"generation", config.generation},
+          {"text", config.text},
+          {"handlers", handlers},
+          {"files", config.files}};
 }
 
 Json to_json(const HandedOver::Bound& bound) {
@@ -127,19 +130,29 @@ std::vector<Part> all(const Json& json, Read read) {
 HandedOver::Config config_from(const Json& json) {
   return {.generation = number<unsigned>(json.at("generation")),
           .text = json.at("text").get<std::string>(),
-          .handlers = all<std::string>(json.at("handlers"), from_hex)};
+          .handlers = all<std::string>(json.at("handlers"), from_hex),
+          // A berth that knew none says nothing of them.
+          .files = json.contains("files") ? descriptor(json.at("files")) : -1};
+}
+
+// What a socket was for must not be guessed: a worker that is started again would serve in the
+// clear what was to be encrypted. A berth that does not say it knew one scheme for each family.
+Scheme scheme_from(const Json& json) {
+  if (!json.contains("scheme")) return Scheme::tcp;
+  const auto scheme = scheme_named(json.at("scheme").get_ref<const std::string&>());
+  if (!scheme) throw Error{"the scheme of an address"};
+  return *scheme;
 }
 
 HandedOver::Bound bound_from(const Json& json) {
-  // What is not said by a binary of before there were others is TCP, or a Unix socket of streams.
-  const auto scheme = scheme_named(json.value("scheme", std::string(name_of(Scheme::tcp))));
-  if (!scheme) throw Error{"the scheme of an address"};
-  HandedOver::Bound bound = {.requested = address_from(json.at("requested"), *scheme),
-                             .actual = address_from(json.at("actual"), *scheme),
+  const Scheme scheme = scheme_from(json);
+  HandedOver::Bound bound = {.requested = address_from(json.at("requested"), scheme),
+                             .actual = address_from(json.at("actual"), scheme),
                              .sockets = all<int>(json.at("sockets"), number<int>),
                              .file = descriptor(json.at("file")),
-                             .scheme = *scheme,
+                             .scheme = scheme,
                              .joined = {}};
+  if (!json.contains("scheme")) bound.scheme = plain_scheme(bound.actual);
   if (!json.contains("groups")) return bound;
   bound.joined.groups = json.at("groups").get<std::vector<std::string>>();
   bound.joined.interface_name = from_hex(json.at("interface"));
@@ -241,8 +254,14 @@ Result<HandedOver> parse_handed_over(std::string_view text) {
   }
 }
 
+Result<ConfigFiles> files_of(const HandedOver::Config& config) {
+  if (config.files < 0) return ConfigFiles();
+  return read_files(config.files);
+}
+
 std::vector<int> descriptors_of(const HandedOver& state) {
   std::vector<int> all = state.clients;
+  for (const auto& config : state.configs) all.push_back(config.files);
   all.push_back(state.control);
   all.push_back(state.control_file);
   for (const auto& listener : state.listeners) {

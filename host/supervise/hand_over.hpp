@@ -14,6 +14,7 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "net/address.hpp"
+#include "supervise/config_files.hpp"
 #include "supervise/worker_board.hpp"
 #include "supervise/worker_life.hpp"
 
@@ -24,6 +25,7 @@ struct HandedOver {
     unsigned generation = 0;
     std::string text;
     std::vector<std::string> handlers;  // in the listeners' order
+    int files = -1;                     // a memfd with the files that it names; -1: none
     bool operator==(const Config&) const = default;
   };
   struct Bound {
@@ -70,6 +72,9 @@ struct HandedOver {
 // The error says what cannot be understood. What comes back is consistent in itself: each listener
 // has its config, no descriptor is named twice, none is a standard one.
 [[nodiscard]] Result<HandedOver> parse_handed_over(std::string_view text);
+
+// The files that were handed over with a config. Throws std::bad_alloc.
+[[nodiscard]] Result<ConfigFiles> files_of(const HandedOver::Config& config);
 
 // Every descriptor that it names.
 [[nodiscard]] std::vector<int> descriptors_of(const HandedOver& state);

@@ -247,8 +247,7 @@ Result<ListenerId> ListenerTable::adopt(const HandedOver::Listener& former,
   ListeningSockets sockets;
   for (const HandedOver::Bound& address : former.sockets) {
     BoundAddress& bound = sockets.emplace_back();
-    bound = {address.requested, address.actual, {}, true};
-    bound.scheme = address.scheme;
+    bound = {address.requested, address.actual, {}, true, nullptr, address.scheme};
     bound.wanted = bound.joined = address.joined;
     if (address.file >= 0) {
       bound.file = std::make_shared<OwnSocketFile>(address.actual.path(), Fd(address.file));

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <string>
 
 #include "net/multicast.hpp"
@@ -101,7 +102,30 @@ std::vector<ListeningSocket> sockets_of(const BoundAddress& bound, unsigned work
   return sockets;
 }
 
+// What is to be spoken on a socket that stands for all addresses of a listener. Where they differ
+// the one of its port decides; the error is that there is none, or two.
+Result<Scheme> scheme_for(const SocketAddress& address, const ListenerSettings& listener) {
+  std::set<Scheme> of_port, all;
+  for (const Address& written : listener.listen) {
+    const bool fits = is_unix(written.scheme) == address.is_unix() &&
+                      is_datagram(written.scheme) == address.is_datagram();
+    if (!fits) continue;
+    all.insert(written.scheme);
+    if (written.port == address.port()) of_port.insert(written.scheme);
+  }
+  if (all.empty()) return plain_scheme(address);
+  if (all.size() == 1) return *all.begin();
+  if (of_port.size() == 1) return *of_port.begin();
+  return Error{address.url() +
+               " was handed over, and it is not known whether it is for tcp:// or " +
+               "for tls://: name its port under 'listen:'"};
+}
+
 }  // namespace
+
+std::string BoundAddress::url() const {
+  return std::string(name_of(scheme)) + "://" + actual.text();
+}
 
 std::vector<ListeningSocket> sockets_of(const ListeningSockets& listening, unsigned worker,
                                         unsigned workers) {
@@ -196,8 +220,8 @@ bool all_live_on(const ListeningSockets& listening,
 void tell_listening(const ListenerSettings& listener, const ListeningSockets& listening, Log& log) {
   for (const BoundAddress& bound : listening) {
     if (bound.taken_over) continue;
-    log.info("listener '{}': listening on {} (model {}, handler {})", listener.name,
-             bound.actual.url(), listener.model, listener.handler);
+    log.info("listener '{}': listening on {} (model {}, handler {})", listener.name, bound.url(),
+             listener.model, listener.handler);
   }
   for (const BoundAddress& bound : listening) {
     for (const Address& written : listener.listen) {
@@ -206,7 +230,7 @@ void tell_listening(const ListenerSettings& listener, const ListeningSockets& li
       log.warn(
           "listener '{}': {} was handed over: its mode and owner are those of its unit "
           "(SocketMode=, SocketUser=, SocketGroup=)",
-          listener.name, bound.actual.url());
+          listener.name, bound.url());
     }
   }
   if (listener.backlog > longest_backlog()) {
@@ -248,8 +272,10 @@ bool Binder::take_named(const ListenerSettings& listener, ListeningSockets& sock
                         Diagnostics& problems) {
   auto named = activated_.take_named(listener.name);
   for (ActivatedSocket& each : named) {
-    auto bound = take_activated(std::move(each), {}, listener);
+    const auto scheme = scheme_for(each.address, listener);
+    auto bound = scheme ? take_activated(std::move(each), {}, listener) : scheme.error();
     if (bound) {
+      bound->scheme = scheme.value();
       sockets.push_back(std::move(*bound));
     } else {
       problems.add(listener.where.name,

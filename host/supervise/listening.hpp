@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "base/fd.hpp"
@@ -34,6 +35,9 @@ struct BoundAddress {
   // The groups that it is to be in, and those that it is in: what was taken over follows in
   // adapt().
   Multicast wanted{}, joined{};
+
+  // "tls://127.0.0.1:443"
+  [[nodiscard]] std::string url() const;
 };
 using ListeningSockets = std::vector<BoundAddress>;
 

@@ -19,6 +19,10 @@ std::unique_ptr<SourceTable> make_source_table(const ListenerSettings& settings)
   return std::make_unique<SourceTable>(settings.workers, largest_share);
 }
 
+Secret make_ticket_keys(const ListenerSettings& settings) {
+  return settings.tls ? Secret::random(kTicketKeySize) : Secret();
+}
+
 }  // namespace
 
 ServedListener::ServedListener(SharedGeneration generation, std::size_t place,
@@ -28,13 +32,14 @@ ServedListener::ServedListener(SharedGeneration generation, std::size_t place,
       handler_file_(identity_of(handler())),
       sockets_(std::move(sockets)),
       sources_(make_source_table(settings())),
+      ticket_keys_(make_ticket_keys(settings())),
       log_(log),
       events_(std::move(events)),
       deadline_(loop.timers(), [this] { on_deadline(); }),
       overdue_(loop.timers(), [this] { on_overdue(); }) {
   for (unsigned index = 0; index < settings().workers; ++index) {
-    const WorkerProcess::Identity identity = {settings(), handler(), sockets_, index,
-                                              sources_.get()};
+    const WorkerProcess::Identity identity = {settings(), handler(),      sockets_,
+                                              index,      sources_.get(), ticket_keys_};
     workers_.push_back(std::make_unique<WorkerProcess>(
         identity, loop, log, [this, index](WorkerEvent event) { events_.worker(index, event); }));
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file_identity.hpp"
+#include "base/secret.hpp"
 #include "serve/source_table.hpp"
 #include "supervise/generation.hpp"
 #include "supervise/listening.hpp"
@@ -86,6 +87,7 @@ class ServedListener {
   const FileIdentity handler_file_;
   ListeningSockets sockets_;
   std::unique_ptr<SourceTable> sources_;  // with max_connections_per_source
+  const Secret ticket_keys_;              // with TLS: all of its workers have the same
   Log& log_;
   Events events_;
   Orphans orphans_;

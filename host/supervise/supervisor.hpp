@@ -89,7 +89,8 @@ class Supervisor {
   void begin_for(std::vector<ControlClient>& clients);
   void refuse_what_waits();
   void answer_all(std::vector<ControlClient>& clients, const std::string& line);
-  [[nodiscard]] HandedOver state() const;
+  // With the files that configs name in `places`, which are to live as long as it is used.
+  [[nodiscard]] Result<HandedOver> state(std::vector<Fd>& places) const;
 
   const Setup setup_;
   Log& log_;
@@ -111,6 +112,7 @@ class Supervisor {
   CallWatcher signal_watcher_;
   CallTimer alive_;
   ChildJob job_;
+  Fd checked_files_;  // what the job that checks a config leaves beside its answer
   FileWatch files_;
   ControlServer control_;
   std::optional<UnixListener> next_control_;  // of the change under way

@@ -42,7 +42,7 @@ void write_all(int fd, std::string_view text) {
   }
 }
 
-Result<CheckedConfig> from_answer(const std::string& answer, const ConfigReader& reader,
+Result<CheckedConfig> from_answer(const std::string& answer, int files, const ConfigReader& reader,
                                   const fs::path& file) {
   std::istringstream parts(answer);
   std::string verdict;
@@ -54,7 +54,10 @@ Result<CheckedConfig> from_answer(const std::string& answer, const ConfigReader&
   for (std::string handler; std::getline(parts, handler, '\0');) {
     config.handlers.emplace_back(handler);
   }
-  auto settings = reader.read(config.text, file);
+  auto checked_files = read_files(files);
+  if (!checked_files) return checked_files.error();
+  config.files = std::move(*checked_files);
+  auto settings = reader.read(config.text, file, config.files);
   if (!settings) return settings.error();
   config.settings = std::move(*settings);
   if (config.settings.listeners.size() != config.handlers.size()) {
@@ -139,12 +142,24 @@ void Supervisor::begin_for(std::vector<ControlClient>& clients) {
 void Supervisor::check_config() {
   manager_.reloading();
   begin_for(asked_to_reload_);
-  const auto work = [this](int answer) {
+  auto memory = make_place_for_files();
+  if (!memory) return fail_change(memory.error().message);
+  const int files = memory->get();
+  const auto work = [this, files](int answer) {
     const auto checked = setup_.reader.check(setup_.file);
-    write_all(answer, checked ? to_answer(checked.value()) : checked.error().message);
-    return checked ? 0 : 1;
+    if (!checked) {
+      write_all(answer, checked.error().message);
+      return 1;
+    }
+    if (auto written = write_files(checked.value().files, files); !written) {
+      write_all(answer, written.error().message);
+      return 1;
+    }
+    write_all(answer, to_answer(checked.value()));
+    return 0;
   };
-  auto started = job_.start({log_.descriptor()}, work, kCheckLimit,
+  checked_files_ = std::move(*memory);
+  auto started = job_.start({log_.descriptor(), files}, work, kCheckLimit,
                             [this](auto answer) { on_config_checked(std::move(answer)); });
   if (!started) fail_change(started.error().message);
 }
@@ -156,7 +171,8 @@ void Supervisor::fail_change(const std::string& why) {
 
 void Supervisor::on_config_checked(Result<std::string> answer) {
   if (!answer) return fail_change(answer.error().message);
-  auto config = from_answer(answer.value(), setup_.reader, setup_.file);
+  const Fd files = std::move(checked_files_);
+  auto config = from_answer(answer.value(), files.get(), setup_.reader, setup_.file);
   if (!config) return fail_change(setup_.file.string() + ": " + config.error().message);
   const bool log_changes = config->settings.log != generation_->config.settings.log;
   next_ = std::make_shared<Generation>(Generation{generation_->number + 1, std::move(*config)});
@@ -222,6 +238,7 @@ void Supervisor::watch_files() {
   if (!generation_->config.settings.watch || life_.stopping()) return files_.stop();
   std::vector<fs::path> files = generation_->config.handlers;
   files.push_back(setup_.file);
+  for (const auto& [file, text] : generation_->config.files) files.push_back(file);
   if (auto watched = files_.watch(files); !watched) {
     log_.error("files are not watched: {}", watched.error().message);
   }
@@ -232,18 +249,23 @@ void Supervisor::watch_files() {
 void Supervisor::check_binary() {
   begin_for(asked_to_upgrade_);
   checked_program_ = identity_of(setup_.program);
-  auto memory = write_handed_over(state());
+  std::vector<Fd> places;
+  const auto handed_over = state(places);
+  if (!handed_over) return fail_change(handed_over.error().message);
+  auto memory = write_handed_over(handed_over.value());
   if (!memory) return fail_change(memory.error().message);
   const int state_fd = memory->get();
-  const auto work = [this, state_fd](int answer) {
+  std::vector<int> kept = {state_fd};
+  for (const Fd& place : places) kept.push_back(place.get());
+  const auto work = [this, state_fd, kept](int answer) {
     (void)::dup2(answer, STDOUT_FILENO);
     (void)::dup2(answer, STDERR_FILENO);
-    (void)::fcntl(state_fd, F_SETFD, 0);
+    set_close_on_exec(kept, false);
     become(setup_.program, setup_.file, state_fd, true);
     write_all(answer, system_error("cannot be run", errno).message);
     return 1;
   };
-  auto started = job_.start({state_fd}, work, kCheckLimit,
+  auto started = job_.start(kept, work, kCheckLimit,
                             [this](auto answer) { on_binary_checked(std::move(answer)); });
   if (!started) fail_change(started.error().message);
 }
@@ -265,11 +287,13 @@ void Supervisor::replace_binary() {
                        " has been replaced since it was checked; ask again");
   }
   const RoomForDescriptors room;
-  HandedOver handed_over = state();
-  handed_over.descriptor_limit = room.before();
-  auto memory = write_handed_over(handed_over);
+  std::vector<Fd> places;
+  auto handed_over = state(places);
+  if (!handed_over) return fail_change(handed_over.error().message);
+  handed_over->descriptor_limit = room.before();
+  auto memory = write_handed_over(handed_over.value());
   if (!memory) return fail_change(memory.error().message);
-  std::vector<int> descriptors = descriptors_of(handed_over);
+  std::vector<int> descriptors = descriptors_of(handed_over.value());
   descriptors.push_back(memory->get());
   log_.info("handing over to {}", setup_.program.string());
   // The new one takes them out of its environment in its turn; this one has no use for them.
@@ -283,7 +307,7 @@ void Supervisor::replace_binary() {
   fail_change(system_error("cannot run " + setup_.program.string(), error).message);
 }
 
-HandedOver Supervisor::state() const {
+Result<HandedOver> Supervisor::state(std::vector<Fd>& places) const {
   HandedOver state = {.generation = generation_->number,
                       .configs = {},
                       .listeners = listeners_.hand_over(life_),
@@ -295,7 +319,16 @@ HandedOver Supervisor::state() const {
   generations.insert(generation_);
   for (const SharedGeneration& generation : generations) {
     HandedOver::Config& config = state.configs.emplace_back();
-    config = {generation->number, generation->config.text, {}};
+    config.generation = generation->number;
+    config.text = generation->config.text;
+    if (!generation->config.files.empty()) {
+      auto place = make_place_for_files();
+      if (!place) return place.error();
+      const auto written = write_files(generation->config.files, place->get());
+      if (!written) return written.error();
+      config.files = place->get();
+      places.push_back(std::move(*place));
+    }
     for (const fs::path& handler : generation->config.handlers) {
       config.handlers.push_back(handler.string());
     }
@@ -332,10 +365,14 @@ Result<void> Supervisor::take_over(const HandedOver& former) {
 Result<void> Supervisor::adopt(const HandedOver& former) {
   std::map<unsigned, SharedGeneration> generations;
   for (const HandedOver::Config& config : former.configs) {
-    auto settings = setup_.reader.read(config.text, setup_.file);
+    const Fd place(config.files);
+    auto files = files_of(config);
+    if (!files) return files.error();
+    auto settings = setup_.reader.read(config.text, setup_.file, files.value());
     if (!settings) return settings.error();
     CheckedConfig checked;
     checked.text = config.text;
+    checked.files = std::move(*files);
     checked.settings = std::move(*settings);
     checked.handlers.assign(config.handlers.begin(), config.handlers.end());
     if (checked.handlers.size() != checked.settings.listeners.size()) {

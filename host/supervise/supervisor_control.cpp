@@ -42,7 +42,7 @@ Json listener_status(ListenerId id, const ServedListener& listener, const HostLi
   const ListenerSettings& settings = listener.settings();
   Json addresses = Json::array();
   for (const BoundAddress& bound : listener.sockets()) {
-    addresses.push_back(bound.actual.url());
+    addresses.push_back(bound.url());
   }
   Json workers = Json::array();
   for (unsigned i = 0; i < settings.workers; ++i) {

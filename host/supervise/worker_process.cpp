@@ -59,9 +59,19 @@ std::string WorkerProcess::name() const {
   return formatted("listener '{}': worker {}", identity_.settings.name, identity_.index);
 }
 
+// What is secret of this listener is this worker's too, and nobody else's.
+pid_t WorkerProcess::fork_with_secrets() const {
+  const auto& tls = identity_.settings.tls;
+  const SharedWithChildren certificate(tls ? tls->certificate.text : Secret());
+  const SharedWithChildren key(tls ? tls->key.text : Secret());
+  const SharedWithChildren client_ca(tls ? tls->client_ca.text : Secret());
+  const SharedWithChildren ticket_keys(identity_.ticket_keys);
+  return ::fork();
+}
+
 void WorkerProcess::start() {
   auto channel = make_channel();
-  const pid_t pid = channel ? ::fork() : -1;
+  const pid_t pid = channel ? fork_with_secrets() : -1;
   if (pid == 0) {
     run_worker(
         {.settings = identity_.settings,
@@ -71,7 +81,8 @@ void WorkerProcess::start() {
          .channel = std::move(channel->second),
          .board = *board_,
          .log = log_,
-         .sources = identity_.sources});
+         .sources = identity_.sources,
+         .ticket_keys = identity_.ticket_keys});
   }
   ++starts_;
   if (pid < 0) {

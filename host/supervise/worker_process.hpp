@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "base/secret.hpp"
 #include "serve/event_loop.hpp"
 #include "serve/source_table.hpp"
 #include "supervise/listening.hpp"
@@ -29,6 +30,7 @@ class WorkerProcess {
     const ListeningSockets& sockets;
     unsigned index;
     SourceTable* sources = nullptr;  // of the listener, if it limits its sources
+    Secret ticket_keys = {};         // of the listener, if it has TLS
   };
   // What another binary is given of it, and what this one was.
   struct HandedOver {
@@ -75,6 +77,7 @@ class WorkerProcess {
   void expect_heartbeat(Duration within);
   void watch(Duration first_sign_within);
   void tell_death(int status);
+  [[nodiscard]] pid_t fork_with_secrets() const;
   void tell_why_not(const WorkerReport& report);
   [[nodiscard]] std::string name() const;
 

@@ -12,6 +12,7 @@
 
 #include "base/privileges.hpp"
 #include "model/model.hpp"
+#include "net/tls_server.hpp"
 #include "plugin/handler.hpp"
 #include "plugin/load.hpp"
 #include "plugin/options.hpp"
@@ -97,6 +98,19 @@ void disregard_signals(const ModelRow& model) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Before there are sessions, so that those which are processes have it from the worker; and before
+// the plugin is loaded, which finds the texts wiped that are not needed any more.
+Result<std::optional<TlsContext>> make_tls(const WorkerStart& start) {
+  if (!start.settings.tls) return std::optional<TlsContext>();
+  auto context = make_server_context(*start.settings.tls);
+  if (!context) return context.error();
+  set_ticket_keys(context.value(), start.ticket_keys.text());
+  start.settings.tls->key.text.forget();
+  start.ticket_keys.forget();
+  warm_up(context.value());
+  return std::optional<TlsContext>(std::move(context.value()));
+}
+
 // Serves; the text of what kept it from that, if anything did.
 Result<void> serve(WorkerStart& start) {
   const ModelRow& model = *find_model(start.settings.model);
@@ -109,6 +123,8 @@ Result<void> serve(WorkerStart& start) {
   raise_descriptor_limit(model, start.settings, room, start.log);
   catch_crashes(start.board.crash);
   ::tzset();  // read once here, not in every session's process
+  auto tls = make_tls(start);
+  if (!tls) return tls.error();
   auto handler = make_handler(start);
   if (!handler) return handler.error();
   std::optional<SourceCounts> sources;
@@ -119,7 +135,8 @@ Result<void> serve(WorkerStart& start) {
                           .handler = *handler,
                           .log = start.log,
                           .stop = {},
-                          .sources = sources ? &*sources : nullptr};
+                          .sources = sources ? &*sources : nullptr,
+                          .tls = tls.value() ? &*tls.value() : nullptr};
   const Worker::Share share = {
       .max_connections = room,
       .rate = share_of(start.settings.rate, start.settings.workers, start.index)};

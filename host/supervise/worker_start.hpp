@@ -7,6 +7,7 @@
 
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/secret.hpp"
 #include "net/socket.hpp"
 #include "serve/listener_settings.hpp"
 #include "serve/rate_gate.hpp"
@@ -24,6 +25,7 @@ struct WorkerStart {
   WorkerBoard& board;
   Log& log;
   SourceTable* sources = nullptr;  // of the listener; none where it does not limit its sources
+  Secret ticket_keys = {};         // of the listener, where it has TLS (net/tls_server.hpp)
 };
 
 // Its part of the listener's max_connections: the parts of all workers add up to the whole.

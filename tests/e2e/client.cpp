@@ -99,14 +99,21 @@ Client Client::accepted(int socket) {
   return client;
 }
 
-Client::Client(Client&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+Client::Client(std::uint16_t port, const TlsWish& wish) : Client(port) {
+  tls_ = std::make_unique<TlsEnd>(socket_, wish);
+}
+
+Client::Client(Client&& other) noexcept
+    : socket_(std::exchange(other.socket_, -1)), tls_(std::move(other.tls_)) {}
 
 Client& Client::operator=(Client&& other) noexcept {
   std::swap(socket_, other.socket_);
+  std::swap(tls_, other.tls_);
   return *this;
 }
 
 void Client::send(std::string_view bytes) {
+  if (tls_) return tls_->send(bytes);
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) fail("cannot send");
@@ -121,6 +128,7 @@ std::size_t Client::send_what_fits(std::string_view bytes) {
 }
 
 std::string Client::read_some(std::size_t at_most) {
+  if (tls_) return tls_->read_some(at_most);
   std::string bytes(at_most, '\0');
   const ssize_t count = ::recv(socket_, bytes.data(), bytes.size(), 0);
   if (count < 0) fail("cannot read");
@@ -163,11 +171,13 @@ std::string Client::ask(std::string_view command) {
 }
 
 bool Client::has_input() const {
+  if (tls_) return tls_->has_input();
   pollfd polled{socket_, POLLIN, 0};
   return ::poll(&polled, 1, 0) > 0;
 }
 
 bool Client::is_closed() const {
+  if (tls_) return tls_->is_closed();
   char byte;
   const ssize_t count = ::recv(socket_, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
   return count == 0 || (count < 0 && errno != EAGAIN);
@@ -182,15 +192,20 @@ void Client::wait_until_closed() {
   }
 }
 
-void Client::finish_sending() { ::shutdown(socket_, SHUT_WR); }
+void Client::finish_sending() { tls_ ? tls_->close_write() : cut_sending(); }
+
+void Client::cut_sending() { ::shutdown(socket_, SHUT_WR); }
 
 void Client::close() {
+  if (tls_) tls_->close_write();
+  tls_.reset();
   if (socket_ >= 0) ::close(std::exchange(socket_, -1));
 }
 
 void Client::reset() {
   const linger at_once{1, 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  tls_.reset();
   close();
 }
 

@@ -1,11 +1,15 @@
-// A client of a host: one connection, by TCP over the loopback or to a Unix socket. What does not
+// A client of a host: one connection, by TCP over the loopback, with or without TLS, or to a Unix
+// socket. What does not
 // come within patience throws, and so fails the test.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+
+#include "tls_end.hpp"
 
 namespace e2e {
 
@@ -20,6 +24,8 @@ class Client {
   explicit Client(const std::string& socket);
   // The other end of a connection that the test has accepted, which it takes over.
   [[nodiscard]] static Client accepted(int socket);
+  // With TLS, hands shaken.
+  Client(std::uint16_t port, const TlsWish& wish);
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
   ~Client() { close(); }
@@ -44,15 +50,19 @@ class Client {
   void wait_until_closed();
 
   void finish_sending();  // half-close
+  void cut_sending();     // the same without a word of TLS, as who sits between the two could do it
   void close();
   void reset();  // closes with a reset
   // Who it is, as the host's log has it: 127.0.0.1:2934, or uid=0,gid=0,pid=2934.
   [[nodiscard]] std::string address() const;
+  // What was agreed upon, where there is TLS.
+  [[nodiscard]] const TlsEnd& tls() const { return *tls_; }
 
  private:
   Client() = default;
 
   int socket_ = -1;
+  std::unique_ptr<TlsEnd> tls_;
 };
 
 // "127.0.0.1:2934"

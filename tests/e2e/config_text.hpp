@@ -8,6 +8,7 @@
 #include <string>
 
 #include "models.hpp"
+#include "tls_end.hpp"
 
 namespace e2e {
 
@@ -69,6 +70,7 @@ inline Config one_listener(const std::string& model, const std::string& handler,
 // The same for cases of several transports, which Model says.
 template <class Model>
 Config one_listener_of(const std::string& handler, const std::string& key = "workers: 1") {
+  if (kOnTls<Model>) return one_listener(Model::name, handler, {key, tls_keys()});
   if (!kOnUnix<Model>) return one_listener(Model::name, handler, {key});
   return one_listener(Model::name, handler, {key, "listen: unix://" + fresh_socket_path()});
 }

@@ -86,7 +86,7 @@ void HostProcess::check_errors() const {
 
 std::uint16_t HostProcess::port(const std::string& listener, std::size_t nth) const {
   // Made once: while libstdc++ makes one it fills tables of the locale, which threads share.
-  static const std::regex form(R"(listening on tcp://\S*:(\d+) )");
+  static const std::regex form(R"(listening on (?:tcp|tls)://\S*:(\d+) )");
   return static_cast<std::uint16_t>(std::stoi(address(form, listener, nth)));
 }
 

@@ -91,6 +91,8 @@ template <class Model>
 Client HostProcess::connect() const {
   if constexpr (kOnUnix<Model>) {
     return Client(socket());
+  } else if constexpr (kOnTls<Model>) {
+    return Client(port(), TlsWish());
   } else {
     return Client(port());
   }

@@ -70,6 +70,14 @@ constexpr bool kOnUnix = false;
 template <class Model>
 constexpr bool kOnUnix<OnUnix<Model>> = true;
 
+// The model, its clients coming with TLS.
+template <class Model>
+struct OnTls : Model {};
+template <class Model>
+constexpr bool kOnTls = false;
+template <class Model>
+constexpr bool kOnTls<OnTls<Model>> = true;
+
 // Some systems and most containers forbid io_uring: its cases are then left out.
 bool can_have_io_uring();
 
@@ -99,6 +107,14 @@ TYPE_TO_STRING_AS("thread-pool over a Unix socket", e2e::OnUnix<e2e::ThreadPool>
 TYPE_TO_STRING_AS("select over a Unix socket", e2e::OnUnix<e2e::Select>);
 TYPE_TO_STRING_AS("epoll over a Unix socket", e2e::OnUnix<e2e::Epoll>);
 TYPE_TO_STRING_AS("io_uring over a Unix socket", e2e::OnUnix<e2e::IoUring>);
+TYPE_TO_STRING_AS("fork with TLS", e2e::OnTls<e2e::Fork>);
+TYPE_TO_STRING_AS("signal-fork with TLS", e2e::OnTls<e2e::SignalFork>);
+TYPE_TO_STRING_AS("prefork with TLS", e2e::OnTls<e2e::Prefork>);
+TYPE_TO_STRING_AS("thread with TLS", e2e::OnTls<e2e::Thread>);
+TYPE_TO_STRING_AS("thread-pool with TLS", e2e::OnTls<e2e::ThreadPool>);
+TYPE_TO_STRING_AS("select with TLS", e2e::OnTls<e2e::Select>);
+TYPE_TO_STRING_AS("epoll with TLS", e2e::OnTls<e2e::Epoll>);
+TYPE_TO_STRING_AS("io_uring with TLS", e2e::OnTls<e2e::IoUring>);
 
 // TEST_CASE_TEMPLATE("a sentence that can be false", Model, EACH_MODEL)
 //
@@ -110,4 +126,8 @@ TYPE_TO_STRING_AS("io_uring over a Unix socket", e2e::OnUnix<e2e::IoUring>);
   e2e::OnUnix<e2e::Fork>, e2e::OnUnix<e2e::SignalFork>, e2e::OnUnix<e2e::Prefork>,      \
       e2e::OnUnix<e2e::Thread>, e2e::OnUnix<e2e::ThreadPool>, e2e::OnUnix<e2e::Select>, \
       e2e::OnUnix<e2e::Epoll>, e2e::OnUnix<e2e::IoUring>
-#define EACH_MODEL_AND_TRANSPORT EACH_MODEL, EACH_MODEL_ON_UNIX
+#define EACH_MODEL_ON_TLS                                                            \
+  e2e::OnTls<e2e::Fork>, e2e::OnTls<e2e::SignalFork>, e2e::OnTls<e2e::Prefork>,      \
+      e2e::OnTls<e2e::Thread>, e2e::OnTls<e2e::ThreadPool>, e2e::OnTls<e2e::Select>, \
+      e2e::OnTls<e2e::Epoll>, e2e::OnTls<e2e::IoUring>
+#define EACH_MODEL_AND_TRANSPORT EACH_MODEL, EACH_MODEL_ON_UNIX, EACH_MODEL_ON_TLS

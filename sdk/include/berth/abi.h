@@ -214,10 +214,10 @@ struct berth_host {
    * waited for. Any number may be pending, beside everything else.
    *
    * Done when a connection is made, which is `bytes.connected` then; null where there is an error.
-   * It is the session's and driven like the one that it serves, with the same functions and on the
-   * same thread: read, write, close_write, close_read, peer and local concern it alone, all others
-   * the session whichever of its connections they are called with. close() ends it; finish() ends
-   * the session, and all its connections with it. EPIPE of a write leaves what can still be read.
+   * It belongs to the session and is driven like the one that it serves, with the same functions
+   * and on the same thread: read, write, close_read, close_write, peer and local are about it, all
+   * others the session whichever of its connections they are called with. close() ends it; finish()
+   * ends the session, and all its connections with it. EPIPE of a write leaves what can be read.
    *
    * The listener's idle_timeout is for the client: it runs while the client is waited for, and what
    * happens on other connections neither starts nor stops it. A read of those waits for as long as

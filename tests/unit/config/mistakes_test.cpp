@@ -37,7 +37,7 @@ const std::string kRest =
     "listeners: [{name: a, listen: 'tcp://h:1', model: fork, handler: echo}]\n";
 
 const std::string kListenerKeys =
-    "name, listen, model, handler, options, workers, threads, spare, "
+    "name, listen, tls, model, handler, options, workers, threads, spare, "
     "connections_per_process, backlog, max_connections, "
     "max_connections_per_source, rate, allow, deny, proxy_from, idle_timeout, write_timeout, "
     "session_timeout, "

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "net/unix_socket.hpp"
+#include "serve/client_rig.hpp"
 #include "serve/fake_resolver.hpp"
-#include "serve/session_rig.hpp"
 
 namespace berth {
 namespace {
@@ -17,8 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace berth::testing;
 using Under = Session::Under;
-
-std::string url_of(const Fd& listening) { return local_address(listening.get()).url(); }
 
 // That port, of whatever a name stands for.
 std::string at_port_of(const Fd& listening, const std::string& name) {
@@ -57,12 +55,6 @@ Fd listen_on_abstract(int backlog) {
 
 FullServer full_tcp_server() { return FullServer(listen_somewhere(0)); }
 FullServer full_unix_server() { return FullServer(listen_on_abstract(0)); }
-
-Fd accept_from(const Fd& listening) {
-  pollfd waiting = {listening.get(), POLLIN, 0};
-  REQUIRE(::poll(&waiting, 1, 10'000) == 1);
-  return Fd(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
-}
 
 // What became of connecting.
 struct Outcome {
