@@ -14,6 +14,7 @@ std::unique_ptr<Layer> make_layer(SessionContext& context, AcceptedConnection& a
       return std::make_unique<TlsLayer>(*context.tls);
     case Scheme::tcp:
     case Scheme::unix_socket:
+      break;
     case Scheme::udp:
     case Scheme::unix_datagram:
       return std::make_unique<DatagramLayer>(std::move(accepted.datagram));
