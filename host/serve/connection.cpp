@@ -361,8 +361,8 @@ void Connection::count_sent(ssize_t result) {
   if (result < 0) {
     if (cancelled()) {
       error_ = ECANCELED;
-    } else if (result == -EPIPE && &session() != this) {
-      write_lost_ = true;  // what a server said before it closed is still to be read
+    } else if (result == -EPIPE) {
+      write_lost_ = true;
     } else {
       error_ = static_cast<int>(-result);
     }
