@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [FOLDER]: builds, measures everything that the benchmark can (some seventy-five minutes), and
+# run.sh [FOLDER]: builds, measures everything that the benchmark can (some sixty-five minutes), and
 # leaves tables, results and plots in FOLDER (build/bench). What is to be measured beside the host
 # is installed before, by .ci/install-packages bench, or is left out.
 set -eu
