@@ -146,8 +146,10 @@ void add_send(CLI::App& app, int& status) {
   auto* const command = app.add_subcommand("send", kSendDescription);
   const auto given = std::make_shared<SendArguments>();
   command
-      ->add_option("ADDRESS", given->address,
-                   "tcp://HOST:PORT, HOST:PORT, HOST or unix:///PATH (default: localhost:50007)")
+      ->add_option(
+          "ADDRESS", given->address,
+          "tcp://HOST:PORT, HOST:PORT, HOST, udp://HOST:PORT, unix:///PATH or unixgram:///PATH "
+          "(default: localhost:50007)")
       ->option_text(" ");
   // Without `allow_extra_args` CLI11 leaves a word like '[a,b]' alone instead of dividing it; that
   // it still takes more than one needs a least number, which is enforced for no optional argument.

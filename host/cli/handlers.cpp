@@ -1,6 +1,8 @@
 #include <cstdio>
+#include <sstream>
 #include <variant>
 
+#include "base/escape.hpp"
 #include "base/format.hpp"
 #include "cli/commands.hpp"
 #include "cli/config_argument.hpp"
@@ -43,9 +45,17 @@ std::string load_and_describe(const fs::path& file, const Privileges& privileges
   return describe(*plugin.value(), file);
 }
 
+// It was written by a process that had run the plugin's code.
+std::string printable(const std::string& text) {
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) out += escaped(line) + "\n";
+  return out;
+}
+
 std::string describe_file(const fs::path& file, const Privileges& privileges) {
   const auto text = try_in_child([&] { return load_and_describe(file, privileges); });
-  if (text) return text.value();
+  if (text) return printable(text.value());
   return file.stem().string() + "  cannot be used: loading " + file.string() + " " +
          text.error().message + "\n";
 }

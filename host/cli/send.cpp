@@ -40,10 +40,12 @@ SendPlan plan_of(const SendArguments& arguments) {
   plan.clients = arguments.parallel;
   plan.words = arguments.words;
   if (plan.words.empty()) plan.words.emplace_back("Hello network world");
-  if (std::find(plan.words.begin(), plan.words.end(), "") != plan.words.end()) {
-    throw UsageError("WORD", "an empty word sends nothing, so nothing can answer it");
-  }
   return plan;
+}
+
+void refuse_empty_words(const SendPlan& plan) {
+  if (std::find(plan.words.begin(), plan.words.end(), "") == plan.words.end()) return;
+  throw UsageError("WORD", "an empty word sends nothing, so nothing can answer it");
 }
 
 // The host with brackets where it is a bare IPv6 address, else as it is.
@@ -54,6 +56,11 @@ std::string bracketed(std::string_view host) {
   return inet_pton(AF_INET6, without_zone.c_str(), &ignored) == 1 ? "[" + text + "]" : text;
 }
 
+Error port_0(std::string_view text) {
+  return Error{"address '" + std::string(text) +
+               "' has port 0, which nothing can listen on: write the port that was logged"};
+}
+
 }  // namespace
 
 Result<Address> parse_send_address(std::string_view text, std::optional<std::uint16_t> port) {
@@ -62,14 +69,17 @@ Result<Address> parse_send_address(std::string_view text, std::optional<std::uin
   if (is_unix || (!text.starts_with(kScheme) && text.find("://") != std::string_view::npos)) {
     Result<Address> address = parse_address(text);
     if (address && port) {
-      return Error{"address '" + std::string(text) + "' has no port: leave off --port"};
+      return Error{"address '" + std::string(text) +
+                   (berth::is_unix(address->scheme) ? "' has no port: leave off --port"
+                                                    : "' has a port already: leave off --port")};
     }
-    if (address && address->file != SocketFile{}) {
+    if (address && (address->file != SocketFile{} || address->multicast != Multicast{})) {
       return Error{
           "address '" + std::string(text) +
           "' says what a socket is to be like, which is for who listens: leave off the '?' "
           "and the rest"};
     }
+    if (address && !berth::is_unix(address->scheme) && address->port == 0) return port_0(text);
     return address;
   }
   std::string rest = bracketed(text.substr(text.starts_with(kScheme) ? kScheme.size() : 0));
@@ -84,10 +94,7 @@ Result<Address> parse_send_address(std::string_view text, std::optional<std::uin
   }
   if (!has_port) rest += ":" + std::to_string(port.value_or(kDefaultSendPort));
   Result<Address> address = parse_address(std::string(kScheme) + rest);
-  if (address && address->port == 0) {
-    return Error{"address '" + std::string(text) +
-                 "' has port 0, which nothing can listen on: write the port that was logged"};
-  }
+  if (address && address->port == 0) return port_0(text);
   return address;
 }
 
@@ -97,6 +104,7 @@ int send_command(const SendArguments& arguments) {
   if (!address) {
     throw UsageError("ADDRESS", with_hint(arguments, address.error().message));
   }
+  if (!is_datagram(address.value().scheme)) refuse_empty_words(plan);
   Result<std::vector<SocketAddress>> resolved = resolve(address.value());
   if (!resolved) {
     std::fprintf(stderr, "berth send: %s\n",

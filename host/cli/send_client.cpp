@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +12,7 @@
 
 #include "base/quantities.hpp"
 #include "base/result.hpp"
+#include "net/datagram.hpp"
 
 namespace berth {
 
@@ -59,6 +61,18 @@ std::string cannot_connect(const std::string& target, int errno_value) {
   }
 }
 
+// One in the abstract namespace that nobody has (autobind, man 7 unix): without a name no datagram
+// could be answered.
+void take_any_name(int socket) {
+  const sockaddr_un none{AF_UNIX, {}};
+  (void)bind(socket, reinterpret_cast<const sockaddr*>(&none), sizeof none.sun_family);
+}
+
+std::string too_long(const std::string& target) {
+  return "a word is too long for " + target + ": one datagram holds " +
+         std::to_string(kLongestDatagram) + " bytes";
+}
+
 }  // namespace
 
 SendClient::SendClient(const SendPlan& plan, OnReply on_reply)
@@ -70,8 +84,7 @@ void SendClient::start(TimePoint now) {
 }
 
 pollfd SendClient::interest() const {
-  const bool sending =
-      state_ == State::connecting || (state_ == State::exchanging && sent_ < word().size());
+  const bool sending = state_ == State::connecting || is_sending();
   const int events = (state_ == State::connecting ? 0 : POLLIN) | (sending ? POLLOUT : 0);
   return {socket_.get(), static_cast<short>(events), 0};
 }
@@ -81,7 +94,7 @@ TimePoint SendClient::deadline() const {
     case State::connecting:
       return connect_deadline_;
     case State::exchanging:
-      if (sent_ < word().size() || reply_.empty()) return after(last_progress_, plan_.timeout);
+      if (is_sending() || reply_.empty()) return after(last_progress_, plan_.timeout);
       if (reply_.size() < word().size()) {
         return after(last_progress_, std::min(kShortReplySilence, plan_.timeout));
       }
@@ -104,20 +117,23 @@ void SendClient::on_ready(TimePoint now) {
     getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     return error == 0 ? on_connected(now) : connect_to_next(now, error);
   }
-  if (state_ == State::exchanging && sent_ < word().size()) send_more(now);
-  receive_more(now);
+  if (is_sending()) send_more(now);
+  if (!finished()) receive_more(now);
 }
 
 void SendClient::on_deadline(TimePoint now) {
   if (state_ == State::connecting) return connect_to_next(now, ETIMEDOUT);
-  if (state_ == State::exchanging && sent_ < word().size()) {
+  if (is_sending()) {
     return finish(plan_.target + " took no more than " + std::to_string(sent_) + " of a word's " +
                   std::to_string(word().size()) + " bytes within " +
                   format_duration(plan_.timeout) + progress());
   }
   if (!reply_.empty()) return complete_reply(now);
   finish("no reply from " + plan_.target + " within " + format_duration(plan_.timeout) +
-         progress());
+         progress() +
+         (sends_datagrams() ? " (a datagram may be lost on its way, and so may its answer: try "
+                              "again; the host's log tells which ones it got)"
+                            : ""));
 }
 
 // Tries the addresses not tried yet; they share the timeout, so that one that swallows packets
@@ -127,7 +143,9 @@ void SendClient::connect_to_next(TimePoint now, int error_of_last) {
   while (next_address_ < plan_.addresses.size()) {
     const std::size_t left = plan_.addresses.size() - next_address_;
     const SocketAddress& address = plan_.addresses[next_address_++];
-    socket_ = Fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    address_ = address;
+    socket_ = Fd(socket(address.family(), address.type() | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (socket_ && address.is_unix() && address.is_datagram()) take_any_name(socket_.get());
     if (socket_ && connect(socket_.get(), address.get(), address.size()) == 0) {
       return on_connected(now);
     }
@@ -152,6 +170,7 @@ void SendClient::on_connected(TimePoint now) {
 
 void SendClient::begin_word(TimePoint now) {
   sent_ = 0;
+  word_is_sent_ = false;
   last_progress_ = now;
   send_more(now);
 }
@@ -161,21 +180,34 @@ void SendClient::send_more(TimePoint now) {
   const ssize_t count = send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
   if (count >= 0) {
     sent_ += static_cast<std::size_t>(count);
+    word_is_sent_ = sent_ == word().size();
     last_progress_ = now;
   } else if (errno != EAGAIN && errno != EINTR) {
+    if (sends_datagrams()) return on_error(errno, now);
     // The peer takes no more, but may have said something before: reading finds out, and then
     // finds the end.
-    sent_ = word().size();
+    word_is_sent_ = true;
   }
+}
+
+// That nobody takes datagrams there is told when the first was sent.
+void SendClient::on_error(int errno_value, TimePoint now) {
+  if (errno_value == EMSGSIZE) return finish(too_long(plan_.target) + progress());
+  if (answered_ == 0) return connect_to_next(now, errno_value);
+  finish(system_error("lost " + plan_.target, errno_value).message + progress());
 }
 
 // One piece at a time: a peer that talks faster than this reads must not starve other clients.
 void SendClient::receive_more(TimePoint now) {
   std::array<char, 65536> buffer;
   const ssize_t count = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  if (count >= 0 && sends_datagrams()) {
+    return on_datagram({buffer.data(), static_cast<std::size_t>(count)}, now);
+  }
   if (count > 0) return on_received({buffer.data(), static_cast<std::size_t>(count)}, now);
   if (count == 0) return on_end();
   if (errno == EAGAIN || errno == EINTR) return;
+  if (sends_datagrams()) return on_error(errno, now);
   finish(system_error("lost the connection to " + plan_.target, errno).message + progress());
 }
 
@@ -190,11 +222,17 @@ void SendClient::on_received(std::string_view bytes, TimePoint now) {
   if (reply_.size() - bytes.size() < word().size()) long_enough_since_ = now;
   // After the last word's reply a server that sees the end of the stream closes, and its closing
   // ends the reply for certain, sooner than silence would.
-  if (sent_ == word().size() && answered_ + 1 == plan_.words.size()) close_for_sending();
+  if (word_is_sent_ && answered_ + 1 == plan_.words.size()) close_for_sending();
+}
+
+void SendClient::on_datagram(std::string_view bytes, TimePoint now) {
+  on_reply_(bytes);
+  if (++answered_ == plan_.words.size()) return finish("");
+  begin_word(now);
 }
 
 void SendClient::on_end() {
-  const bool counts = state_ == State::exchanging && sent_ == word().size() && !reply_.empty();
+  const bool counts = state_ == State::exchanging && word_is_sent_ && !reply_.empty();
   hand_on_reply();
   if (counts) ++answered_;
   finish(plan_.target + " closed the connection" + progress());

@@ -10,6 +10,9 @@
 //  - Fewer are there, and nothing more came for a second: complete as well (other handlers).
 //  - The server has closed: what is there is complete.
 // What comes after the last reply, until the server closes, counts as further replies.
+//
+// Over UDP and Unix sockets of datagrams there is no guessing: each word is one, and so is each
+// reply. Where none comes within the timeout, one of the two was lost.
 #pragma once
 
 #include <poll.h>
@@ -26,7 +29,8 @@
 
 namespace berth {
 
-// What each client is to do. Words are not empty: over TCP an empty message is nothing at all.
+// What each client is to do. Words are not empty but for datagrams: in a stream an empty message is
+// nothing at all.
 struct SendPlan {
   std::string target;                    // as messages name it: tcp://localhost:50007
   std::vector<SocketAddress> addresses;  // tried in this order until one accepts
@@ -66,6 +70,8 @@ class SendClient {
   void send_more(TimePoint now);
   void receive_more(TimePoint now);
   void on_received(std::string_view bytes, TimePoint now);
+  void on_datagram(std::string_view bytes, TimePoint now);
+  void on_error(int errno_value, TimePoint now);
   void on_end();
   void complete_reply(TimePoint now);
   void close_for_sending();
@@ -73,18 +79,22 @@ class SendClient {
   void finish(std::string failure);
 
   [[nodiscard]] const std::string& word() const { return plan_.words[answered_]; }
+  [[nodiscard]] bool sends_datagrams() const { return address_.is_datagram(); }
+  [[nodiscard]] bool is_sending() const { return state_ == State::exchanging && !word_is_sent_; }
   [[nodiscard]] std::string progress() const;
 
   const SendPlan& plan_;
   OnReply on_reply_;
   State state_ = State::connecting;
   Fd socket_;
+  SocketAddress address_;  // the one it is for
   std::size_t next_address_ = 0;
   TimePoint connect_started_;
   TimePoint connect_deadline_;  // of the address being tried
 
   std::size_t sent_ = 0;  // bytes of the word
-  std::string reply_;     // what has come of it so far
+  bool word_is_sent_ = false;
+  std::string reply_;  // what has come of it so far
   std::size_t answered_ = 0;
   TimePoint last_progress_;      // when a byte last moved either way
   TimePoint long_enough_since_;  // when the reply became as long as the word

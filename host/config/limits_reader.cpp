@@ -106,6 +106,11 @@ bool read_limits(const MapReader& keys, ListenerSettings& settings, Diagnostics&
   if (const YamlNode* node = keys.find("deny")) {
     if (auto networks = read_networks(*node, "deny", problems)) settings.deny = *networks;
   }
+  if (const YamlNode* node = keys.find("proxy_from")) {
+    if (auto networks = read_networks(*node, "proxy_from", problems)) {
+      settings.proxy_from = *networks;
+    }
+  }
   if (const YamlNode* node = keys.find("resources")) {
     if (const auto limits = read_resources(*node, problems)) settings.resources = *limits;
   }

@@ -56,10 +56,17 @@ std::string label_of(const YamlNode& entry, const ListenerSettings& settings) {
                                : "'" + settings.name + "'";
 }
 
-// Two addresses that differ only in what a socket's file is to be like are one.
+// Two addresses that differ only in what stands behind the '?' are one.
 std::string without_settings(Address address) {
   address.file = {};
+  address.multicast = {};
   return address.url();
+}
+
+// What only one socket can have: a path, whatever it is for; else the address.
+std::string place_of(const Address& address) {
+  const bool is_path = is_unix(address.scheme) && !address.host.starts_with('@');
+  return is_path ? address.host : without_settings(address);
 }
 
 // Limits that speak of IP addresses, where no client has one.
@@ -77,6 +84,18 @@ std::string objection_to_limits(const ListenerSettings& settings) {
          "' is about IP addresses, and clients of Unix sockets have none: who may connect is said "
          "behind the path, as in ?mode=0660&group=www-data (where 'defaults' has it: '" +
          key + ": off' here)";
+}
+
+// Where nobody sends a header of the PROXY protocol.
+std::string objection_to_proxies(const ListenerSettings& settings) {
+  if (settings.proxy_from.empty()) return "";
+  const auto takes_headers = [](const Address& address) {
+    return address.scheme == Scheme::tcp || address.scheme == Scheme::tls;
+  };
+  const auto& listen = settings.listen;
+  if (std::any_of(listen.begin(), listen.end(), takes_headers)) return "";
+  return "'proxy_from' is about connections by tcp:// and tls://, and this listener has no such "
+         "address (where 'defaults' has it: 'proxy_from: off' here)";
 }
 
 }  // namespace
@@ -97,6 +116,7 @@ const std::vector<std::string>& listener_keys() {
                                                 "rate",
                                                 "allow",
                                                 "deny",
+                                                "proxy_from",
                                                 "idle_timeout",
                                                 "write_timeout",
                                                 "session_timeout",
@@ -264,7 +284,7 @@ void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
   // Port 0 is another port each time.
   const std::string url = without_settings(*address);
   if (address->port != 0 || is_unix(address->scheme)) {
-    const auto [first, is_new] = addresses_.emplace(url, node.where);
+    const auto [first, is_new] = addresses_.emplace(place_of(*address), node.where);
     if (!is_new) {
       problems_.add(node.where, url + " is listened on in line " +
                                     std::to_string(first->second.line) + " already");
@@ -369,6 +389,9 @@ void ListenerReader::check_together(const YamlNode& entry, const ListenerSetting
                     listener);
   }
   if (std::string objection = objection_to_limits(settings); !objection.empty()) {
+    complaints_.add(settings.where.listen[0], std::move(objection), listener);
+  }
+  if (std::string objection = objection_to_proxies(settings); !objection.empty()) {
     complaints_.add(settings.where.listen[0], std::move(objection), listener);
   }
   const ModelRow* row = find_model(settings.model);

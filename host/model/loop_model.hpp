@@ -19,6 +19,8 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   ~LoopModel() override;
   void start(AcceptedConnection accepted) override;
   [[nodiscard]] std::size_t sessions() const override { return connections_.size(); }
+  [[nodiscard]] bool at_rest() const override { return !background_.busy(); }
+  [[nodiscard]] bool serves_in_loop() const override { return true; }
   void begin_drain() override;
   void cancel_sessions() override;
 

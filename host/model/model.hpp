@@ -31,6 +31,12 @@ class Model {
   // Sessions started and not yet over, crashed ones included until they are known to be gone.
   [[nodiscard]] virtual std::size_t sessions() const = 0;
 
+  // Whether all that its sessions have started is over too, once they are: a name may still be
+  // resolved that no session waits for any more.
+  [[nodiscard]] virtual bool at_rest() const { return true; }
+  // Whether sessions run on the worker's loop, on its thread.
+  [[nodiscard]] virtual bool serves_in_loop() const { return false; }
+
   // Tells every session that a drain has begun; reads marked `ends_on_stop` end.
   virtual void begin_drain() = 0;
 
@@ -55,6 +61,8 @@ struct ModelContext {
   std::vector<int> worker_descriptors;
   // To be called whenever a session is over.
   std::function<void()> on_session_end;
+  // To be called in a session's process: closes its copies of connections that are no sessions yet.
+  std::function<void()> close_copies = [] {};
 };
 
 // A row of the table of models.

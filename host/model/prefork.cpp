@@ -16,6 +16,7 @@
 #include "base/signal_name.hpp"
 #include "model/fork.hpp"
 #include "model/rows.hpp"
+#include "serve/datagram_receiver.hpp"
 
 namespace berth {
 
@@ -32,13 +33,15 @@ struct Handover {
   std::uint64_t id = 0;
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
+  bool is_proxied = false;
+  Proxied proxied;
 };
 
-// A message of these bytes with one descriptor.
+// A message of these bytes, and of a datagram with what stands on it, with one descriptor.
 class Message {
  public:
   Message() {
-    header_.msg_iov = &bytes_;
+    header_.msg_iov = pieces_.data();
     header_.msg_iovlen = 1;
     header_.msg_control = control_.data();
     header_.msg_controllen = control_.size();
@@ -46,34 +49,67 @@ class Message {
   Message(const Message&) = delete;
   Message& operator=(const Message&) = delete;
 
+  static constexpr std::size_t kLongest = DatagramReceiver::kRoom;
+
   [[nodiscard]] bool send(int channel, const AcceptedConnection& connection) {
     content_ = {connection.peer, connection.id, connection.accepted, connection.scheme};
+    content_.is_proxied = connection.proxied != nullptr;
+    if (content_.is_proxied) content_.proxied = *connection.proxied;
+    const Datagram* const datagram = connection.datagram.get();
+    std::size_t size = sizeof content_;
+    if (datagram != nullptr) {
+      envelope_ = datagram->envelope;
+      add_datagram(datagram->bytes.get(), datagram->size);
+      size += sizeof envelope_ + datagram->size;
+    }
     cmsghdr* const head = CMSG_FIRSTHDR(&header_);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(sizeof(int));
-    const int socket = connection.socket.get();
+    const int socket = datagram != nullptr ? datagram->socket->number() : connection.socket.get();
     std::memcpy(CMSG_DATA(head), &socket, sizeof socket);
-    return ::sendmsg(channel, &header_, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof content_;
+    return ::sendmsg(channel, &header_, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(size);
   }
 
-  // Waits for one. Nothing where the other side is gone.
-  [[nodiscard]] std::optional<AcceptedConnection> receive(int channel) {
+  // Waits for one. Nothing where the other side is gone. `room` is for kLongest bytes.
+  [[nodiscard]] std::optional<AcceptedConnection> receive(int channel, char* room) {
+    add_datagram(room, kLongest);
     ssize_t size = 0;
     do {
       size = ::recvmsg(channel, &header_, MSG_CMSG_CLOEXEC);
     } while (size < 0 && errno == EINTR);
     const cmsghdr* const head = CMSG_FIRSTHDR(&header_);
-    if (size != sizeof content_ || head == nullptr) return std::nullopt;
-    int socket = -1;
-    std::memcpy(&socket, CMSG_DATA(head), sizeof socket);
-    return AcceptedConnection{Fd(socket), content_.peer, content_.id, content_.accepted,
-                              content_.scheme};
+    if (size < static_cast<ssize_t>(sizeof content_) || head == nullptr) return std::nullopt;
+    int number = -1;
+    std::memcpy(&number, CMSG_DATA(head), sizeof number);
+    Fd socket(number);
+    AcceptedConnection accepted;
+    accepted.peer = content_.peer;
+    accepted.id = content_.id;
+    accepted.accepted = content_.accepted;
+    accepted.scheme = content_.scheme;
+    if (content_.is_proxied) accepted.proxied = std::make_unique<Proxied>(content_.proxied);
+    if (!is_datagram(content_.scheme)) {
+      accepted.socket = std::move(socket);
+      return accepted;
+    }
+    const std::size_t length = static_cast<std::size_t>(size) - sizeof content_ - sizeof envelope_;
+    accepted.datagram =
+        std::make_unique<Datagram>(std::make_shared<DatagramSocket>(std::move(socket)), envelope_,
+                                   std::string_view(room, length));
+    return accepted;
   }
 
  private:
+  void add_datagram(char* bytes, std::size_t size) {
+    pieces_[1] = {&envelope_, sizeof envelope_};
+    pieces_[2] = {bytes, size};
+    header_.msg_iovlen = 3;
+  }
+
   Handover content_;
-  iovec bytes_ = {&content_, sizeof content_};
+  Envelope envelope_;
+  std::array<iovec, 3> pieces_ = {{{&content_, sizeof content_}, {}, {}}};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control_{};
   msghdr header_{};
 };
@@ -123,7 +159,10 @@ class PreforkModel final : public ForkModel {
   std::size_t fewest_ready_ = 0;  // since it was last looked
   CallTimer refill_;
   CallTimer look_;
-  Fd in_process_;  // in a process: its end of the channel
+  // In a process: its end of the channel, and where datagrams come to, of which no page is touched
+  // until one does.
+  Fd in_process_;
+  std::unique_ptr<char[]> room_;
 };
 
 PreforkModel::PreforkModel(ModelContext context)
@@ -180,7 +219,8 @@ std::optional<AcceptedConnection> PreforkModel::next_connection(unsigned served)
     if (last || !in_process_) return std::nullopt;
     if (::send(in_process_.get(), "", 1, MSG_NOSIGNAL) != 1) return std::nullopt;
   }
-  return Message().receive(in_process_.get());
+  if (!room_) room_.reset(new char[Message::kLongest]);
+  return Message().receive(in_process_.get(), room_.get());
 }
 
 bool PreforkModel::give_to_ready(AcceptedConnection& accepted) {
@@ -194,7 +234,11 @@ bool PreforkModel::give_to_ready(AcceptedConnection& accepted) {
       if (ready_.size() < context_.sessions.settings.spare) refill_.arm(context_.loop.now());
       return true;
     }
-    undo_session(index);  // it has just ended; its end is still to be noticed
+    const bool has_ended = errno == EPIPE || errno == ECONNRESET;
+    undo_session(index);
+    if (has_ended) continue;  // its end is still to be noticed
+    ready_.push_back(index);  // the system will not pass so long a datagram on
+    break;
   }
   fewest_ready_ = 0;
   refill_.arm(context_.loop.now());

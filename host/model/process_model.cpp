@@ -186,7 +186,13 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
 }
 
 void ProcessModel::serve_in_child(SlotIndex index, AcceptedConnection* first) noexcept {
-  for (const int descriptor : context_.worker_descriptors) ::close(descriptor);
+  // A datagram is answered from the worker's own socket.
+  const bool answers = first != nullptr && first->datagram != nullptr;
+  const int answers_on = answers ? first->datagram->socket->number() : -1;
+  for (const int descriptor : context_.worker_descriptors) {
+    if (descriptor != answers_on) ::close(descriptor);
+  }
+  context_.close_copies();
   Slot& slot = (*slots_)[index];
   redirect_crash_note(slot.crash);
   TimerQueue timers;

@@ -184,10 +184,14 @@ void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
   count_end();
 }
 
-// The main thread is woken only where it may be waiting for this: at the limit, and in a drain.
+// The main thread is woken only where it may be waiting for this: at the limit, towards which what
+// waits for a PROXY header counts too, and in a drain.
 void ThreadModel::count_end() {
   const std::size_t before = sessions_.fetch_sub(1);
-  if (before < context_.max_connections && !context_.sessions.stop.draining()) return;
+  const SessionContext& sessions = context_.sessions;
+  const bool below_limit =
+      before < context_.max_connections && sessions.settings.proxy_from.empty();
+  if (below_limit && !sessions.stop.draining()) return;
   (void)::eventfd_write(ended_.get(), 1);
 }
 

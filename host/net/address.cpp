@@ -123,9 +123,7 @@ std::string SocketAddress::text() const {
 }
 
 std::string SocketAddress::url() const {
-  const Scheme scheme = is_unix() ? (is_datagram() ? Scheme::unix_datagram : Scheme::unix_socket)
-                                  : (is_datagram() ? Scheme::udp : Scheme::tcp);
-  return std::string(name_of(scheme)) + "://" + text();
+  return std::string(name_of(plain_scheme(*this))) + "://" + text();
 }
 
 bool SocketAddress::operator==(const SocketAddress& other) const {
@@ -152,6 +150,19 @@ std::string_view name_of(Scheme scheme) {
       return "unixgram";
   }
   return "";
+}
+
+std::optional<Scheme> scheme_named(std::string_view name) {
+  for (const Scheme scheme :
+       {Scheme::tcp, Scheme::tls, Scheme::udp, Scheme::unix_socket, Scheme::unix_datagram}) {
+    if (name == name_of(scheme)) return scheme;
+  }
+  return std::nullopt;
+}
+
+Scheme plain_scheme(const SocketAddress& address) {
+  if (address.is_unix()) return address.is_datagram() ? Scheme::unix_datagram : Scheme::unix_socket;
+  return address.is_datagram() ? Scheme::udp : Scheme::tcp;
 }
 
 Peer::Peer(const SocketAddress& address) : ipv6_{} {
@@ -200,18 +211,30 @@ std::string settings_of(const SocketFile& file) {
   return text;
 }
 
+std::string settings_of(const Multicast& multicast) {
+  std::string text;
+  for (const std::string& group : multicast.groups) {
+    text += (text.empty() ? "?group=" : "&group=") + group;
+  }
+  if (multicast.interface_name.empty()) return text;
+  return text + (text.empty() ? "?" : "&") + "interface=" + multicast.interface_name;
+}
+
 }  // namespace
 
 std::string Address::url() const {
   const std::string start = std::string(name_of(scheme)) + "://";
   if (is_unix(scheme)) return start + host + settings_of(file);
   const bool ipv6 = host.find(':') != std::string::npos;
-  return start + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+  return start + (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port) +
+         settings_of(multicast);
 }
 
-Result<std::vector<SocketAddress>> resolve(const Address& address) {
+namespace {
+
+Lookup look_up_in_full(const Address& address) {
   if (is_unix(address.scheme)) {
-    return std::vector{SocketAddress::of_unix(address.host, socket_type(address.scheme))};
+    return {0, 0, {SocketAddress::of_unix(address.host, socket_type(address.scheme))}};
   }
   // Asked for a number the resolver is not touched: no waiting for a name server, no NSS modules.
   Lookup lookup = look_up(address, AI_NUMERICHOST);
@@ -220,8 +243,39 @@ Result<std::vector<SocketAddress>> resolve(const Address& address) {
   if (lookup.error != 0 && address.host == "localhost") {
     lookup = look_up({address.scheme, "127.0.0.1", address.port}, AI_NUMERICHOST);
   }
+  return lookup;
+}
+
+int errno_of(const Lookup& lookup) {
+  switch (lookup.error) {
+    case 0:
+      return 0;
+    case EAI_AGAIN:
+      return EAGAIN;
+    case EAI_MEMORY:
+      return ENOMEM;
+    case EAI_SYSTEM:
+      return lookup.errno_value;
+    default:
+      return EADDRNOTAVAIL;
+  }
+}
+
+}  // namespace
+
+Result<std::vector<SocketAddress>> resolve(const Address& address) {
+  Lookup lookup = look_up_in_full(address);
   if (lookup.error != 0) return cannot_resolve(address.host, lookup);
   return std::move(lookup.addresses);
+}
+
+Resolved resolve_or_errno(const Address& address) {
+  Lookup lookup = look_up_in_full(address);
+  return {errno_of(lookup), std::move(lookup.addresses)};
+}
+
+bool needs_resolver(const Address& address) {
+  return !is_unix(address.scheme) && look_up(address, AI_NUMERICHOST).error == EAI_NONAME;
 }
 
 }  // namespace berth

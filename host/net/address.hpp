@@ -31,6 +31,8 @@ class SocketAddress {
   [[nodiscard]] socklen_t size() const { return size_; }
   [[nodiscard]] int family() const { return any_.sa_family; }
   [[nodiscard]] bool is_unix() const { return family() == AF_UNIX; }
+  // Whether it is more than the family of a Unix socket that nothing was bound to.
+  [[nodiscard]] bool is_named() const { return size_ > sizeof(sa_family_t); }
   [[nodiscard]] int type() const { return type_; }
   [[nodiscard]] bool is_datagram() const { return type_ == SOCK_DGRAM; }
   [[nodiscard]] std::uint16_t port() const;  // 0 where there is none
@@ -94,6 +96,9 @@ enum class Scheme { tcp, tls, udp, unix_socket, unix_datagram };
 
 // "tcp", "unixgram": what stands before "://".
 [[nodiscard]] std::string_view name_of(Scheme scheme);
+[[nodiscard]] std::optional<Scheme> scheme_named(std::string_view name);
+// That of a socket there with which nothing more is done than to move bytes.
+[[nodiscard]] Scheme plain_scheme(const SocketAddress& address);
 [[nodiscard]] inline bool is_unix(Scheme scheme) {
   return scheme == Scheme::unix_socket || scheme == Scheme::unix_datagram;
 }
@@ -101,6 +106,7 @@ enum class Scheme { tcp, tls, udp, unix_socket, unix_datagram };
 [[nodiscard]] inline int socket_type(Scheme scheme) {
   return scheme == Scheme::udp || scheme == Scheme::unix_datagram ? SOCK_DGRAM : SOCK_STREAM;
 }
+[[nodiscard]] inline bool is_datagram(Scheme scheme) { return socket_type(scheme) == SOCK_DGRAM; }
 
 // The file of a Unix socket: who may connect is who may write to it (man 7 unix).
 struct SocketFile {
@@ -112,26 +118,47 @@ struct SocketFile {
   bool operator==(const SocketFile&) const = default;
 };
 
+// The multicast groups that a socket of UDP joins.
+struct Multicast {
+  std::vector<std::string> groups{};  // IP addresses
+  // Where they are joined: its name, or an IPv4 address that it has; empty: where the routes say.
+  std::string interface_name{};
+  bool operator==(const Multicast&) const = default;
+};
+
 // An address as it was written, checked for form but not yet resolved.
 struct Address {
   Scheme scheme = Scheme::tcp;
   std::string host;  // without brackets; of a Unix socket: its path, or '@' and its abstract name
   std::uint16_t port = 0;
-  SocketFile file{};  // of a Unix socket with a path
+  SocketFile file{};      // of a Unix socket with a path
+  Multicast multicast{};  // over UDP
 
-  // Back to `tcp://HOST:PORT`, with brackets around IPv6, or to `unix://NAME?mode=…`.
+  // Back to `tcp://HOST:PORT`, with brackets around IPv6, or to `unix://NAME?mode=…`,
+  // `udp://HOST:PORT?group=…`.
   [[nodiscard]] std::string url() const;
   bool operator==(const Address&) const = default;
 };
 
 // Takes `tcp://HOST:PORT`, HOST an IPv4 address, an IPv6 address in brackets or a host name, and in
 // the same way `tls://` and `udp://`; `unix:///PATH` and `unixgram:///PATH` with
-// `?mode=0660&user=NAME&group=NAME` as far as wanted; and `unix://@NAME`. The error says what part
-// is wrong and what an address looks like.
+// `?mode=0660&user=NAME&group=NAME` as far as wanted; and `unix://@NAME`. Behind `udp://HOST:PORT`
+// may stand `?group=ADDRESS&interface=NAME`, with further groups. The error says what part is wrong
+// and what an address looks like.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
 // The socket addresses that `address` stands for; a name may stand for several. Blocks on the
 // resolver for names only. The error names the host and the resolver's words.
 [[nodiscard]] Result<std::vector<SocketAddress>> resolve(const Address& address);
+
+// The same for who has to do with errno values: EADDRNOTAVAIL where there is no host of that name,
+// EAGAIN where the name server does not answer.
+struct Resolved {
+  int error = 0;
+  std::vector<SocketAddress> addresses{};
+};
+[[nodiscard]] Resolved resolve_or_errno(const Address& address);
+// Whether it is a name that only the resolver knows, so that these two may block.
+[[nodiscard]] bool needs_resolver(const Address& address);
 
 }  // namespace berth

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "net/parse_multicast.hpp"
 #include "net/parse_unix_address.hpp"
 
 namespace berth {
@@ -41,14 +42,6 @@ bool is_digits(std::string_view text) {
 
 Error wrong(std::string_view text, const std::string& what, const std::string& remedy) {
   return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
-}
-
-std::optional<Scheme> scheme_named(std::string_view name) {
-  for (const Scheme scheme :
-       {Scheme::tcp, Scheme::tls, Scheme::udp, Scheme::unix_socket, Scheme::unix_datagram}) {
-    if (name == name_of(scheme)) return scheme;
-  }
-  return std::nullopt;
 }
 
 // What an address like `text` begins with: "udp://".
@@ -202,7 +195,11 @@ Result<Address> parse_address(std::string_view text) {
   }
   if (is_unix(*scheme)) return parse_unix_address(text, *scheme, authority);
   const auto path = authority.find_first_of("/?#");
-  if (path != std::string_view::npos) {
+  std::optional<std::string_view> settings;
+  if (*scheme == Scheme::udp && path != std::string_view::npos && authority[path] == '?') {
+    settings = authority.substr(path + 1);
+    authority = authority.substr(0, path);
+  } else if (path != std::string_view::npos) {
     return wrong(text, "goes on after the port",
                  "leave off '" + std::string(authority.substr(path)) + "', as in " +
                      start_of(text) + completed(authority));
@@ -214,7 +211,11 @@ Result<Address> parse_address(std::string_view text) {
   if (auto error = wrong_host(text, *parts)) return *error;
   const Result<std::uint16_t> port = parse_port(text, *parts);
   if (!port) return port.error();
-  return Address{*scheme, std::move(parts->host), port.value()};
+  Address address{*scheme, std::move(parts->host), port.value()};
+  if (*scheme == Scheme::udp) {
+    if (auto error = take_multicast(text, settings, address)) return *error;
+  }
+  return address;
 }
 
 }  // namespace berth

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/source.hpp"
+#include "net/address_settings.hpp"
 
 namespace berth {
 
@@ -19,13 +20,15 @@ Error wrong(std::string_view text, const std::string& what, const std::string& r
   return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
 }
 
-std::optional<Error> wrong_name(std::string_view text, std::string_view name) {
+std::optional<Error> wrong_name(std::string_view text, Scheme scheme, std::string_view name) {
+  const std::string start = std::string(name_of(scheme)) + "://";
   if (name.empty() || name == "/" || name == "@") {
-    return wrong(text, "names no socket", "write unix:///run/NAME.sock, or unix://@NAME");
+    return wrong(text, "names no socket",
+                 "write " + start + "/run/NAME.sock, or " + start + "@NAME");
   }
   if (name[0] != '/' && name[0] != '@') {
     return wrong(text, "has a path that does not begin with '/'",
-                 "write unix:///" + std::string(name));
+                 "write " + start + "/" + std::string(name));
   }
   if (!std::all_of(name.begin(), name.end(), is_visible)) {
     return wrong(text, "has a path with characters that cannot be seen",
@@ -37,7 +40,7 @@ std::optional<Error> wrong_name(std::string_view text, std::string_view name) {
       return wrong(text, "names a folder", "write the path of a socket");
     }
     if (normal != name) {
-      return wrong(text, "takes a roundabout way", "write unix://" + normal);
+      return wrong(text, "takes a roundabout way", "write " + start + normal);
     }
   }
   if (name.size() > kLongestUnixName) {
@@ -83,13 +86,7 @@ std::optional<Error> take_setting(std::string_view text, std::string_view key,
 std::optional<Error> take_settings(std::string_view text, std::string_view settings,
                                    SocketFile& file) {
   std::set<std::string_view> seen;
-  while (!settings.empty()) {
-    const std::string_view one = settings.substr(0, settings.find('&'));
-    settings.remove_prefix(std::min(one.size() + 1, settings.size()));
-    const auto equals = one.find('=');
-    const std::string_view key = one.substr(0, equals);
-    const std::string_view value =
-        equals == std::string_view::npos ? std::string_view{} : one.substr(equals + 1);
+  for (const auto& [key, value] : divide_settings(settings)) {
     if (auto error = take_setting(text, key, value, file)) return error;
     if (!seen.insert(key).second) {
       return wrong(text, "has '" + std::string(key) + "' twice", "leave off one of them");
@@ -103,7 +100,7 @@ std::optional<Error> take_settings(std::string_view text, std::string_view setti
 Result<Address> parse_unix_address(std::string_view text, Scheme scheme, std::string_view rest) {
   const auto question = rest.find('?');
   const std::string_view name = rest.substr(0, question);
-  if (auto error = wrong_name(text, name)) return *error;
+  if (auto error = wrong_name(text, scheme, name)) return *error;
   Address address;
   address.scheme = scheme;
   address.host = name;

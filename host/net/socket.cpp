@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "net/datagram.hpp"
+
 namespace berth {
 
 namespace {
@@ -15,13 +17,15 @@ namespace {
 // the system's words are known.
 std::string remedy(const SocketAddress& address, int errno_value) {
   const std::string port = std::to_string(address.port());
+  const char* const kind = address.is_datagram() ? "u" : "t";
   switch (errno_value) {
     case EACCES:
       return address.port() < 1024 ? " (ports under 1024 need root or CAP_NET_BIND_SERVICE)"
                                    : " (a security policy of this machine forbids it)";
     case EADDRINUSE:
       // Or it is the near end of somebody's connection: the range of those ports holds 50007 too.
-      return " (another program uses that port: ss -tanp 'sport = :" + port + "' names it)";
+      return " (another program uses that port: ss -" + std::string(kind) +
+             "anp 'sport = :" + port + "' names it)";
     case EADDRNOTAVAIL:
       return " (this machine has no such address: ip address lists those it has)";
     case EAFNOSUPPORT:
@@ -47,19 +51,39 @@ bool set_option(const Fd& socket, int level, int option) {
 // What of its address a socket takes: all, or a part beside others of the same user.
 enum class Take { alone, together };
 
-Result<Fd> bind_to(const SocketAddress& address, Take how) {
-  Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+// SO_REUSEADDR: connections of a former run that linger in TIME_WAIT must not keep this one out.
+// To UDP it would say that two programs may share a port, where the last one gets all.
+bool set_up(const Fd& socket, const SocketAddress& address) {
+  if (address.is_datagram()) return set_up_datagrams(socket.get());
+  return set_option(socket, SOL_SOCKET, SO_REUSEADDR) &&
+         set_option(socket, IPPROTO_TCP, TCP_NODELAY);
+}
+
+Result<void> listen(const Fd& socket, const SocketAddress& address, int backlog) {
+  if (address.is_datagram() || ::listen(socket.get(), backlog) == 0) return {};
+  return failed("listen on", address, errno);
+}
+
+Result<Fd> make_socket(const SocketAddress& address, Take how) {
+  Fd socket(::socket(address.family(), address.type() | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return failed("make a socket for", address, errno);
-  // SO_REUSEADDR: connections of a former run that linger in TIME_WAIT must not keep this one out.
-  if (!set_option(socket, SOL_SOCKET, SO_REUSEADDR) ||
-      !set_option(socket, IPPROTO_TCP, TCP_NODELAY) ||
+  if (!set_up(socket, address) ||
       (address.family() == AF_INET6 && !set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY)) ||
       (how == Take::together && !set_option(socket, SOL_SOCKET, SO_REUSEPORT))) {
     return failed("set up a socket for", address, errno);
   }
-  if (bind(socket.get(), address.get(), address.size()) != 0) {
-    return failed("bind", address, errno);
-  }
+  return socket;
+}
+
+Result<void> bind_to(const SocketAddress& address, const Fd& socket) {
+  if (bind(socket.get(), address.get(), address.size()) == 0) return {};
+  return failed("bind", address, errno);
+}
+
+Result<Fd> bind_to(const SocketAddress& address, Take how) {
+  auto socket = make_socket(address, how);
+  if (!socket) return socket;
+  if (auto bound = bind_to(address, *socket); !bound) return bound.error();
   return socket;
 }
 
@@ -67,7 +91,7 @@ Result<Fd> listen_on(const SocketAddress& address, int backlog, Take how) {
   auto bound = bind_to(address, how);
   if (!bound) return bound;
   // With SO_REUSEADDR two sockets can be bound to one address; it is listen that tells the second.
-  if (listen(bound->get(), backlog) != 0) return failed("listen on", address, errno);
+  if (auto listens = listen(*bound, address, backlog); !listens) return listens.error();
   return bound;
 }
 
@@ -77,10 +101,8 @@ Result<std::vector<Fd>> add_beside(Fd first, int backlog, unsigned count) {
   sockets.push_back(std::move(first));
   if (auto bound = bind_beside(sockets, count); !bound) return bound.error();
   for (std::size_t i = 1; i < sockets.size(); ++i) {
-    const Fd& socket = sockets[i];
-    if (listen(socket.get(), backlog) != 0) {
-      return failed("listen on", local_address(socket.get()), errno);
-    }
+    const SocketAddress address = local_address(sockets[i].get());
+    if (auto listens = listen(sockets[i], address, backlog); !listens) return listens.error();
   }
   return sockets;
 }
@@ -102,8 +124,11 @@ Result<std::vector<Fd>> listen_together(const SocketAddress& address, int backlo
 
 Result<std::vector<Fd>> listen_beside(Fd bound, int backlog, unsigned count) {
   const SocketAddress address = local_address(bound.get());
+  if (address.is_datagram() && !set_up_datagrams(bound.get())) {
+    return failed("set up the socket for", address, errno);
+  }
   // Whoever made it chose another backlog, or it was shut down by a listener that failed.
-  if (listen(bound.get(), backlog) != 0) return failed("listen on", address, errno);
+  if (auto listens = listen(bound, address, backlog); !listens) return listens.error();
   auto sockets = add_beside(std::move(bound), backlog, count);
   if (sockets) return sockets;
   return Error{sockets.error().message +
@@ -124,10 +149,45 @@ Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count) {
   return {};
 }
 
+Result<void> add_unbound(std::vector<Fd>& sockets, unsigned count) {
+  const SocketAddress address = local_address(sockets[0].get());
+  if (sockets.size() >= count || address.is_unix()) return {};
+  if (!set_option(sockets[0], SOL_SOCKET, SO_REUSEPORT)) return failed("share", address, errno);
+  while (sockets.size() < count) {
+    auto next = make_socket(address, Take::together);
+    if (!next) return next.error();
+    sockets.push_back(std::move(*next));
+  }
+  return {};
+}
+
+Result<void> bind_added(const std::vector<Fd>& sockets) {
+  const SocketAddress address = local_address(sockets[0].get());
+  for (const Fd& socket : sockets) {
+    if (is_listening(socket.get())) continue;
+    if (auto bound = bind_to(address, socket); !bound) return bound;
+  }
+  return {};
+}
+
 bool is_listening(int socket) {
+  const SocketAddress address = local_address(socket);
+  if (address.is_datagram()) return address.is_unix() ? address.is_named() : address.port() != 0;
   int listens = 0;
   socklen_t length = sizeof listens;
   return getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0;
+}
+
+ConnectingSocket start_to_connect(const SocketAddress& address) {
+  Fd socket(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return {{}, errno};
+  const int on = 1;
+  if (!address.is_unix()) {
+    (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  if (::connect(socket.get(), address.get(), address.size()) == 0) return {std::move(socket), 0};
+  if (errno != EINPROGRESS) return {{}, errno};
+  return {std::move(socket), EINPROGRESS};
 }
 
 Peer peer_of(int connection, const SocketAddress& address) {

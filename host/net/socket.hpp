@@ -13,6 +13,8 @@ namespace berth {
 // A bound and listening TCP socket, non-blocking itself. What accepted sockets inherit is set here
 // once: TCP_NODELAY. `[::]` takes IPv6 alone, so that `0.0.0.0` can stand beside it. The error
 // names the address, the system's words and the remedy (a port under 1024, a port in use).
+// Of an address of UDP: a bound socket, which takes what is sent there from then on; here and below
+// a `backlog` means nothing to it.
 [[nodiscard]] Result<Fd> listen_on(const SocketAddress& address, int backlog);
 
 // `count` of them on one address, port 0 included, each with a queue of its own: the kernel spreads
@@ -25,13 +27,27 @@ namespace berth {
 // they are to listen(2) later. Of Unix sockets there is but one at an address, for all workers.
 [[nodiscard]] Result<void> bind_beside(std::vector<Fd>& sockets, unsigned count);
 
+// The same of UDP, in two steps, since sockets of UDP take their part as soon as they are bound.
+[[nodiscard]] Result<void> add_unbound(std::vector<Fd>& sockets, unsigned count);
+[[nodiscard]] Result<void> bind_added(const std::vector<Fd>& sockets);
+
 // A listening socket by its number, and what its address in the config begins with.
 struct ListeningSocket {
   int number = -1;
   Scheme scheme = Scheme::tcp;
 };
 
-// Whether a socket listens (SO_ACCEPTCONN, man 7 socket).
+// A stream socket that connects to `address`, or is connected already: `error` is 0 or EINPROGRESS
+// then, else what socket(2) or connect(2) says; EAGAIN where the backlog of a Unix socket is full.
+// Non-blocking, TCP_NODELAY.
+struct ConnectingSocket {
+  Fd socket{};
+  int error = 0;
+};
+[[nodiscard]] ConnectingSocket start_to_connect(const SocketAddress& address);
+
+// Whether clients can come to a socket: it listens (SO_ACCEPTCONN, man 7 socket), or takes
+// datagrams at an address.
 [[nodiscard]] bool is_listening(int socket);
 
 // Who is at the other end of a connection that accept(2) gave, from `address`: of a Unix socket the

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/source.hpp"
+#include "net/datagram.hpp"
 
 namespace berth {
 
@@ -47,7 +48,7 @@ Fd lock_folder_of(const std::string& path) {
 
 // What connecting comes to: 0 where somebody listens.
 int try_to_connect(const SocketAddress& address) {
-  const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const Fd probe(::socket(AF_UNIX, address.type() | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return errno;
   return ::connect(probe.get(), address.get(), address.size()) == 0 ? 0 : errno;
 }
@@ -87,8 +88,11 @@ std::string remedy_for_bind(int errno_value) {
 }
 
 Result<Fd> bind_with_mode(const SocketAddress& address, mode_t mode) {
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd socket(::socket(AF_UNIX, address.type() | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return failed("make a socket for", address, errno);
+  if (address.is_datagram() && !set_up_datagrams(socket.get())) {
+    return failed("set up a socket for", address, errno);
+  }
   const mode_t before = ::umask(~mode & 0777);
   const bool bound = ::bind(socket.get(), address.get(), address.size()) == 0;
   const int error = errno;
@@ -98,7 +102,7 @@ Result<Fd> bind_with_mode(const SocketAddress& address, mode_t mode) {
 }
 
 Result<void> listen(const Fd& socket, const SocketAddress& address, int backlog) {
-  if (::listen(socket.get(), backlog) == 0) return {};
+  if (address.is_datagram() || ::listen(socket.get(), backlog) == 0) return {};
   return failed("listen on", address, errno);
 }
 
@@ -164,7 +168,8 @@ Result<UnixListener> listen_on_unix(const SocketAddress& address, const SocketFi
   if (path.empty()) return listen_on_abstract(address, backlog);
   const Fd lock = lock_folder_of(path);
   if (auto is_free = take_away_dead(address); !is_free) return is_free.error();
-  auto socket = bind_with_mode(address, file.mode);
+  // Datagrams need nobody who listens: until the file has its owner it lets nobody in.
+  auto socket = bind_with_mode(address, address.is_datagram() ? 0 : file.mode);
   if (!socket) return socket.error();
   auto own = OwnSocketFile::hold(path);
   if (!own) return own.error();

@@ -40,12 +40,13 @@ struct UnixListener {
   std::shared_ptr<OwnSocketFile> file;  // none for an abstract name
 };
 
-// A stream socket that listens at `address`, non-blocking and close-on-exec; its file has its mode
-// and owner before anyone can connect. A file that a program left which is gone is replaced: a
-// socket that refuses connections (man 7 unix). One on which somebody listens, and a file that is
-// no socket, are refused. Two hosts that start at once do not remove each other's: who looks,
-// removes and listens holds a lock on the folder meanwhile (flock, man 2), for which it waits at
-// most half a second. For a process with one thread, since the mode is set by umask(2).
+// A socket that listens at `address`, or takes datagrams there, non-blocking and close-on-exec; its
+// file has its mode and owner before anyone can connect or send. A file that a program left which
+// is gone is replaced: a socket that refuses connections (man 7 unix). One on which somebody
+// listens, and a file that is no socket, are refused. Two hosts that start at once do not remove
+// each other's: who looks, removes and listens holds a lock on the folder meanwhile (flock, man 2),
+// for which it waits at most half a second. For a process with one thread, since the mode is set by
+// umask(2).
 [[nodiscard]] Result<UnixListener> listen_on_unix(const SocketAddress& address,
                                                   const SocketFile& file, int backlog);
 

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -55,20 +56,29 @@ AcceptFailure classify_accept_failure(int errno_value) {
 // A listening socket and its watch.
 class Acceptor::Listener final : public Watcher {
  public:
-  Listener(Acceptor& acceptor, Socket socket)
-      : acceptor_(acceptor), socket_(std::move(socket.socket)), scheme_(socket.scheme) {}
+  Listener(Acceptor& acceptor, Socket socket) : acceptor_(acceptor), scheme_(socket.scheme) {
+    if (!is_datagram(scheme_)) {
+      socket_ = std::move(socket.socket);
+      return;
+    }
+    EventLoop* const loop = acceptor.rules_.in_loop ? &acceptor.loop_ : nullptr;
+    datagrams_ = std::make_shared<DatagramSocket>(std::move(socket.socket), loop);
+  }
   void on_ready() override { acceptor_.accept_some(*this); }
   void watch(EventLoop& loop) {
-    if (watch_.start(loop.demultiplexer(), socket_.get(), *this)) return;
+    if (watch_.start(loop.demultiplexer(), socket(), *this)) return;
     throw std::system_error(errno, std::generic_category(), "cannot watch a listening socket");
   }
   void set_active(bool active) { watch_.set_active(active); }
-  [[nodiscard]] int socket() const { return socket_.get(); }
+  [[nodiscard]] int socket() const { return datagrams_ ? datagrams_->number() : socket_.get(); }
+  // Null where connections are accepted.
+  [[nodiscard]] const std::shared_ptr<DatagramSocket>& datagrams() const { return datagrams_; }
   [[nodiscard]] Scheme scheme() const { return scheme_; }
 
  private:
   Acceptor& acceptor_;
   Fd socket_;
+  std::shared_ptr<DatagramSocket> datagrams_;
   Scheme scheme_;
   Watch watch_;
 };
@@ -80,6 +90,7 @@ Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::si
       rules_(rules),
       sessions_(std::move(sessions)),
       start_(std::move(start)),
+      losses_(loop, log),
       retry_(loop.timers(), [this] { resume(); }) {}
 
 Acceptor::~Acceptor() = default;
@@ -93,13 +104,23 @@ void Acceptor::set_timeouts(int socket, Timeouts timeouts) {
 void Acceptor::listen(std::vector<Socket> sockets, Timeouts timeouts) {
   timeouts_ = timeouts;
   for (Socket& socket : sockets) {
-    set_timeouts(socket.socket.get(), timeouts);
+    if (!is_datagram(socket.scheme)) set_timeouts(socket.socket.get(), timeouts);
     listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
+    if (const auto& datagrams = listeners_.back()->datagrams()) {
+      if (!receiver_) receiver_ = std::make_unique<DatagramReceiver>();
+      losses_.watch(datagrams);
+    }
     listeners_.back()->watch(loop_);
   }
 }
 
 void Acceptor::accept_some(const Listener& listener) {
+  if (listener.datagrams()) {
+    if (!may_accept()) return;
+    // Since they are out of the queue then, no more than may be served.
+    (void)receive_batch(listener, rules_.rate.room(loop_.now(), DatagramReceiver::kBatch));
+    return;
+  }
   for (int left = kBatch; left > 0; --left) {
     if (!may_accept() || !accept_one(listener)) return;
   }
@@ -125,27 +146,32 @@ bool Acceptor::accept_one(const Listener& listener) {
   if (!connection) return on_failure(errno);
   const SocketAddress from(reinterpret_cast<sockaddr*>(&storage), length);
   const Peer peer = peer_of(connection.get(), from);
-  if (rules_.admission != nullptr && !rules_.admission->admits(peer)) return true;
+  const bool has_header = rules_.headers != nullptr && rules_.headers->expects_from(peer);
+  if (!has_header && !admits(peer)) return true;
   const int number = connection.get();
   if (from.is_unix()) set_timeouts(number, timeouts_);  // which these do not inherit
   AcceptedConnection accepted;
   accepted.socket = std::move(connection);
   accepted.peer = peer;
   accepted.scheme = listener.scheme();
-  start_or_close(std::move(accepted));
+  rules_.rate.count(loop_.now());
+  has_header ? rules_.headers->start(std::move(accepted)) : start_or_close(std::move(accepted));
   // The kernel gives the lowest free number: those below are all taken.
   const bool near_the_end = number >= loop_.demultiplexer().end_of_range() - kSpareDescriptors;
   if (!near_the_end) return true;
   pause(Pause::try_later);
   say(
       formatted("descriptor {} is in use, and only those under {} can be watched: further "
-                "clients wait in the backlog",
-                number, loop_.demultiplexer().end_of_range()));
+                "clients wait {}",
+                number, loop_.demultiplexer().end_of_range(), waiting_place()));
   return false;
 }
 
+void Acceptor::let_in(AcceptedConnection accepted) {
+  if (admits(accepted.peer)) start_or_close(std::move(accepted));
+}
+
 void Acceptor::start_or_close(AcceptedConnection accepted) {
-  rules_.rate.count(loop_.now());
   const Peer peer = accepted.peer;
   accepted.id = ++accepted_;
   accepted.accepted = loop_.now();
@@ -156,6 +182,38 @@ void Acceptor::start_or_close(AcceptedConnection accepted) {
     log_.error("connection {} is closed: {}", accepted_, std::strerror(ENOMEM));
     if (rules_.admission != nullptr) rules_.admission->withdraw(peer);
   }
+}
+
+bool Acceptor::receive_batch(const Listener& listener, std::size_t most) {
+  const std::size_t sessions = sessions_();
+  const std::size_t room = std::min<std::size_t>(
+      most, rules_.max_connections - std::min<std::size_t>(sessions, rules_.max_connections));
+  if (room == 0) return false;
+  const int count = receiver_->receive(*listener.datagrams(), static_cast<unsigned>(room));
+  if (count < 0) return on_failure(-count);
+  for (int i = 0; i < count; ++i) start_datagram(listener, receiver_->arrived(i));
+  const bool may_be_more = static_cast<std::size_t>(count) == room;
+  if (may_be_more) losses_.look_soon();
+  return may_be_more;
+}
+
+void Acceptor::start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived) {
+  const Peer& peer = arrived.envelope.peer;
+  if (arrived.is_cut) return losses_.count_too_long();
+  if (!admits(peer)) return;
+  rules_.rate.count(loop_.now());
+  AcceptedConnection accepted;
+  accepted.peer = peer;
+  accepted.scheme = listener.scheme();
+  try {
+    accepted.datagram =
+        std::make_unique<Datagram>(listener.datagrams(), arrived.envelope, arrived.bytes);
+  } catch (const std::bad_alloc&) {
+    log_.error("a datagram from {} is dropped: {}", peer.text(), std::strerror(ENOMEM));
+    if (rules_.admission != nullptr) rules_.admission->withdraw(peer);
+    return;
+  }
+  start_or_close(std::move(accepted));
 }
 
 // The answer is accept_one()'s.
@@ -171,8 +229,8 @@ bool Acceptor::on_failure(int error) {
       throw std::system_error(error, std::generic_category(), "cannot accept any more");
   }
   pause(Pause::try_later);
-  say(std::string("cannot accept: ") + std::strerror(error) +
-      "; clients wait in the backlog (ulimit -n raises the limit on descriptors)");
+  say(std::string("cannot accept: ") + std::strerror(error) + "; clients wait " + waiting_place() +
+      " (ulimit -n raises the limit on descriptors)");
   return false;
 }
 
@@ -185,12 +243,11 @@ void Acceptor::pause(Pause why) {
       return;
     case Pause::full:
       if (rules_.often_full) return;
-      return say(
-          formatted("{} connections, as many as there may be: further clients wait in the backlog",
-                    sessions_()));
+      return say(formatted("{} connections, as many as there may be: further clients wait {}",
+                           sessions_(), waiting_place()));
     case Pause::too_fast:
       retry_.arm(rules_.rate.next());
-      return say("connections come faster than 'rate' says: they wait in the backlog");
+      return say("connections come faster than 'rate' says: they wait " + waiting_place());
     case Pause::try_later:
       retry_.arm(after(loop_.now(), kRetry));
   }
@@ -210,6 +267,10 @@ void Acceptor::on_session_end() {
 void Acceptor::close(Queues queues) {
   for (const auto& listener : listeners_) {
     if (queues == Queues::left) break;
+    if (listener->datagrams()) {
+      empty_queue(*listener);
+      continue;
+    }
     // Of those who come meanwhile no end need be in sight.
     for (unsigned left = queue_length(listener->socket()).value_or(kLongestQueue); left > 0;
          --left) {
@@ -218,6 +279,22 @@ void Acceptor::close(Queues queues) {
   }
   retry_.disarm();
   listeners_.clear();
+}
+
+// As close() says. Sessions that only have to send make room when they do.
+void Acceptor::empty_queue(const Listener& listener) {
+  for (unsigned left = kLongestQueue / DatagramReceiver::kBatch; left > 0; --left) {
+    const bool may_be_more = receive_batch(listener, DatagramReceiver::kBatch);
+    if (DatagramOutbox* const outbox = listener.datagrams()->outbox()) outbox->flush();
+    if (!may_be_more) return;
+  }
+}
+
+std::string Acceptor::waiting_place() const {
+  const bool all_datagrams =
+      std::all_of(listeners_.begin(), listeners_.end(),
+                  [](const auto& listener) { return listener->datagrams() != nullptr; });
+  return all_datagrams ? "in the socket's queue" : "in the backlog";
 }
 
 void Acceptor::say(std::string text) {

@@ -1,5 +1,6 @@
-// The one accept path of all models: takes connections from the worker's listening sockets as long
-// as there is room, and hands them to the model. Lives in the worker, on its main thread.
+// The one accept path of all models: takes connections and datagrams from the worker's listening
+// sockets as long as there is room, and hands them to the model. Lives in the worker, on its main
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,10 @@
 
 #include "base/fd.hpp"
 #include "serve/admission.hpp"
+#include "serve/datagram_losses.hpp"
+#include "serve/datagram_receiver.hpp"
 #include "serve/event_loop.hpp"
+#include "serve/header_reader.hpp"
 #include "serve/rate_gate.hpp"
 #include "serve/session_context.hpp"
 
@@ -33,6 +37,9 @@ class Acceptor {
     bool blocking_sockets;           // what accept4 makes
     RateGate rate = {};              // the worker's share
     Admission* admission = nullptr;  // none: everybody is let in
+    // None: nobody's connection begins with a PROXY header.
+    HeaderReader* headers = nullptr;
+    bool in_loop = false;            // sessions are: what they answer to datagrams can go together
   };
   // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
   // system call then gives up by itself.
@@ -41,7 +48,8 @@ class Acceptor {
     Duration send = kUnlimited;
   };
 
-  // `sessions` counts those not yet over; `start` takes an accepted connection.
+  // `sessions` counts those not yet over, and what waits for its header; `start` takes an accepted
+  // connection.
   Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
            std::function<void(AcceptedConnection)> start);
   ~Acceptor();
@@ -55,6 +63,8 @@ class Acceptor {
   };
   // Throws std::system_error where a socket cannot be watched.
   void listen(std::vector<Socket> sockets, Timeouts timeouts);
+  // Starts a connection that has been accepted before, if it is admitted.
+  void let_in(AcceptedConnection accepted);
   // To be called when a session is over: there may be room again.
   void on_session_end();
   // What becomes of the connections that wait in the queues: taken, as far as there is room and
@@ -73,10 +83,18 @@ class Acceptor {
   [[nodiscard]] bool may_accept();
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(const Listener& listener);
+  [[nodiscard]] bool admits(const Peer& peer) {
+    return rules_.admission == nullptr || rules_.admission->admits(peer);
+  }
   void start_or_close(AcceptedConnection accepted);
+  // What waits on a socket of datagrams, at most so many; false when there is no more.
+  bool receive_batch(const Listener& listener, std::size_t most);
+  void start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived);
+  void empty_queue(const Listener& listener);
   bool on_failure(int error);
   void pause(Pause why);
   void resume();
+  [[nodiscard]] std::string waiting_place() const;
   void say(std::string text);
 
   EventLoop& loop_;
@@ -85,6 +103,8 @@ class Acceptor {
   std::function<std::size_t()> sessions_;
   std::function<void(AcceptedConnection)> start_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<DatagramReceiver> receiver_;  // where any of them takes datagrams
+  DatagramLosses losses_;
   Timeouts timeouts_;
   CallTimer retry_;
   Pause paused_ = Pause::no;

@@ -61,9 +61,10 @@ BackgroundPool::~BackgroundPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-bool BackgroundPool::start(berth_operation& operation, const SessionReport& session) {
+bool BackgroundPool::start(berth_operation& operation, const SessionReport& session,
+                           std::shared_ptr<void> kept) {
   Calls call;
-  call.push_back({operation, session});
+  call.push_back({operation, session, std::move(kept)});
   const std::scoped_lock lock(mutex_);
   if (idle_ <= waiting_.size() && !start_thread() && threads_.empty()) return false;
   waiting_.splice(waiting_.end(), call);
@@ -93,6 +94,7 @@ void BackgroundPool::run_thread() {
     if (closing_) return;
     Calls mine;
     mine.splice(mine.end(), waiting_, waiting_.begin());
+    ++running_;
     lock.unlock();
     const Call& call = mine.front();
     set_current_session(&call.session);
@@ -100,8 +102,14 @@ void BackgroundPool::run_thread() {
     set_current_session(nullptr);
     call.operation.error = 0;
     lock.lock();
+    --running_;
     hand_back(mine);
   }
+}
+
+bool BackgroundPool::busy() const {
+  const std::scoped_lock lock(mutex_);
+  return running_ > 0;
 }
 
 void BackgroundPool::cancel_waiting() {

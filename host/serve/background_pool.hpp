@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -40,19 +41,24 @@ class BackgroundPool {
   // with _exit() instead.
   ~BackgroundPool();
 
-  // Has a thread make the call that `operation` names, for that session: a crash is its own. False
-  // where there is no thread, nor can one be started. Throws std::bad_alloc.
-  [[nodiscard]] bool start(berth_operation& operation, const SessionReport& session);
+  // Has a thread make the call that `operation` names, for that session: a crash is its own. `kept`
+  // is let go on the loop's thread once that is told of, or not made. False where there is no
+  // thread, nor can one be started. Throws std::bad_alloc.
+  [[nodiscard]] bool start(berth_operation& operation, const SessionReport& session,
+                           std::shared_ptr<void> kept = nullptr);
 
   // Ends the calls that no thread has begun with ECANCELED, which is told as any other end.
   void cancel_waiting();
 
   [[nodiscard]] std::size_t threads() const { return threads_.size(); }
+  // Whether a call has not returned yet, so that this could not end at once.
+  [[nodiscard]] bool busy() const;
 
  private:
   struct Call {
     berth_operation& operation;
     const SessionReport& session;
+    std::shared_ptr<void> kept;
   };
   // Calls go from list to list as they are: the threads allocate nothing and cannot fail.
   using Calls = std::list<Call>;
@@ -68,11 +74,12 @@ class BackgroundPool {
   Fd ended_event_;  // an eventfd: `ended_` is not empty
   CallWatcher on_ended_;
 
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
   Calls waiting_;
   Calls ended_;
-  std::size_t idle_ = 0;  // threads that wait for work_
+  std::size_t idle_ = 0;     // threads that wait for work_
+  std::size_t running_ = 0;  // calls that have begun and not returned
   bool closing_ = false;
 };
 

@@ -7,11 +7,15 @@
 #include <array>
 #include <cerrno>
 
+#include "serve/blocking_client.hpp"
 #include "serve/crash_note.hpp"
 
 namespace berth {
 
 namespace {
+
+// What a session waits for in poll(2) beside its client connections.
+constexpr std::size_t kOwnPolled = 3;
 
 constexpr Duration kLingerTime = std::chrono::seconds(2);
 
@@ -32,16 +36,17 @@ void BlockingConnection::serve() {
   begin();
   end_if_forgotten();
   while (!finished()) {
+    tidy_clients();
     wait_for_one();
     end_if_forgotten();
   }
+  clients_.reset();
   set_current_session(nullptr);
   if (must_linger()) linger();
 }
 
 // False where it came to nothing.
 bool BlockingConnection::open_in_time() {
-  (void)context_.stop.make_events();
   const TimePoint end = after(report().accepted, context_.settings.handshake_timeout);
   for (;;) {
     const ssize_t result = cancelled() ? -ECANCELED : open();
@@ -50,6 +55,7 @@ bool BlockingConnection::open_in_time() {
       give_up(static_cast<int>(-result));
       return false;
     }
+    (void)context_.stop.make_events();
     if (Clock::now() >= end) {
       give_up(ETIMEDOUT);
       return false;
@@ -72,38 +78,52 @@ Duration BlockingConnection::send_timeout(const ListenerSettings& settings) {
   return std::min(settings.idle_timeout, WriteProgress::interval(settings.write_timeout));
 }
 
-Received BlockingConnection::receive() {
-  Lent buffer = buffers_.take();
-  const ssize_t count = ::recv(socket_.get(), buffer.get(), BufferPool::kBufferSize, flags_);
+Received receive_from(int socket, BufferPool& buffers, int flags) {
+  Lent buffer = buffers.take();
+  const ssize_t count = ::recv(socket, buffer.get(), BufferPool::kBufferSize, flags);
   if (count < 0) return {-errno, {}};
   return {count, std::move(buffer)};
 }
 
-ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
+ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
   ssize_t sent;
   if (count == 1) {  // cheaper than sendmsg, and what most handlers do
-    sent = ::send(socket_.get(), pieces->iov_base, pieces->iov_len, flags_);
+    sent = ::send(socket, pieces->iov_base, pieces->iov_len, flags);
   } else {
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(pieces);
     message.msg_iovlen = count;
-    sent = ::sendmsg(socket_.get(), &message, flags_);
+    sent = ::sendmsg(socket, &message, flags);
   }
   return sent < 0 ? -errno : sent;
+}
+
+Received BlockingConnection::receive() { return receive_from(socket_.get(), buffers_, flags_); }
+
+ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
+  return send_to(socket_.get(), pieces, count, flags_);
 }
 
 void BlockingConnection::wait_for_one() {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
   // makes the system call return.
   if (cancelled()) return break_off(ECANCELED);
-  const bool alone = timers_.next() == kNever && reading() != writing();
-  if (!alone || read_ends_on_drain()) return poll_for_first();
+  if (std::exchange(goes_on_, false)) return go_on();
+  const bool alone = timers_.next() == kNever && reading() != writing() && socket_;
+  const bool has_clients = clients_ != nullptr && !clients_->empty();
+  if (!alone || has_clients || read_ends_on_drain()) return poll_for_first();
   flags_ = 0;
   const bool writes = writing();
   const ssize_t result = writes ? carry_on_write() : carry_on_read();
   flags_ = MSG_DONTWAIT;
   if (writes && result == kNotYet && !cancelled()) return on_no_room();
   after_call(result);
+}
+
+void BlockingConnection::go_on() {
+  if (writing()) carry_on_write();
+  if (reading()) carry_on_read();
+  if (clients_ != nullptr) clients_->for_each([](ClientConnection& one) { one.go_on(); });
 }
 
 void BlockingConnection::after_call(ssize_t result) {
@@ -136,7 +156,7 @@ void BlockingConnection::poll_for_first() {
   // Without events, at worst a drain is noticed late.
   (void)context_.stop.make_events();
   if (cancelled()) return;
-  if (context_.stop.draining() && read_ends_on_drain()) return end_read_on_drain();
+  if (context_.stop.draining() && drain_ends_a_read()) return end_reads_on_drain();
 
   if (reading() && layer_ && layer_->has_input()) {
     carry_on_read();
@@ -145,10 +165,11 @@ void BlockingConnection::poll_for_first() {
   short events = 0;
   if (reading()) events |= POLLIN;
   if (writing()) events |= POLLOUT;
-  const int drain_event = read_ends_on_drain() ? context_.stop.drain_event() : -1;
-  std::array<pollfd, 3> polled = {{{events != 0 ? socket_.get() : -1, events, 0},
-                                   {context_.stop.cancel_event(), POLLIN, 0},
-                                   {drain_event, POLLIN, 0}}};
+  const int drain_event = drain_ends_a_read() ? context_.stop.drain_event() : -1;
+  std::array<pollfd, kOwnPolled> own = {{{events != 0 ? socket_.get() : -1, events, 0},
+                                         {context_.stop.cancel_event(), POLLIN, 0},
+                                         {drain_event, POLLIN, 0}}};
+  const std::span<pollfd> polled = with_clients(own);
   const TimePoint start = Clock::now();
   const TimePoint idle_end =
       events == 0 ? kNever : after(start, context_.settings.idle_timeout - silent_for_);
@@ -157,10 +178,16 @@ void BlockingConnection::poll_for_first() {
   if (writing() && context_.settings.write_timeout != kUnlimited) {
     wake = std::min(wake, after(start, WriteProgress::interval(context_.settings.write_timeout)));
   }
+  // The socket of a datagram is not its own, and whether there is room for its receiver not to be
+  // seen there.
+  const bool is_tried = writing() && !socket_;
+  if (is_tried) wake = std::min(wake, after(start, layer_->retry_after()));
   timespec storage;
   const int ready = ::ppoll(polled.data(), polled.size(), until(wake, storage), nullptr);
   if (cancelled()) return;
-  const bool moved = ready > 0 && move_what_is_ready(polled[0].revents);
+  const bool moved =
+      is_tried ? move_what_is_ready(POLLOUT) : ready > 0 && move_what_is_ready(polled[0].revents);
+  if (ready > 0) move_ready_clients();
   const TimePoint now = Clock::now();
   if (moved) {
     silent_for_ = Duration::zero();
@@ -184,10 +211,45 @@ bool BlockingConnection::move_what_is_ready(short events) {
   return moved;
 }
 
-// Nobody else is held up by it.
-Connection::Called BlockingConnection::make_call(berth_operation& operation) {
-  operation.bytes.call.function(operation.bytes.call.argument);
-  return Called::at_once;
+// ---- Client connections ----
+
+ClientSet& BlockingConnection::make_clients() {
+  if (!clients_) clients_ = std::make_unique<BlockingClientSet>(*this);
+  return *clients_;
+}
+
+// So that polling, where nobody could be told that there is no memory, needs none.
+void BlockingConnection::reserve_polled(std::size_t clients) {
+  polled_.reserve(kOwnPolled + clients);
+  polled_clients_.reserve(clients);
+}
+
+std::span<pollfd> BlockingConnection::with_clients(std::span<pollfd> own) {
+  polled_clients_.clear();
+  if (clients_ == nullptr || clients_->empty()) return own;
+  polled_.assign(own.begin(), own.end());
+  clients_->for_each([this](ClientConnection& one) {
+    short events = 0;
+    if (one.reading()) events |= POLLIN;
+    if (one.writing()) events |= POLLOUT;
+    if (events == 0) return;  // or its end would be told of again and again
+    polled_.push_back({static_cast<BlockingClient&>(one).socket(), events, 0});
+    polled_clients_.push_back(&one);
+  });
+  return polled_;
+}
+
+// By numbers, since the handler may make further connections meanwhile; and those that it closes
+// stay until they are tidied away.
+void BlockingConnection::move_ready_clients() {
+  for (std::size_t i = 0; i < polled_clients_.size(); ++i) {
+    if (finished()) return;
+    if (polled_[kOwnPolled + i].revents != 0) polled_clients_[i]->go_on();
+  }
+}
+
+void BlockingConnection::tidy_clients() {
+  if (clients_ != nullptr) clients_->sweep();
 }
 
 void BlockingConnection::linger() {

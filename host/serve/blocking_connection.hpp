@@ -1,20 +1,28 @@
 // A connection that has a thread or a process to itself: what is pending is waited for in the
-// system call that carries it out. Only where several things are waited for at once does poll(2)
-// wait for the first of them.
+// system call that carries it out. Only where several things are waited for at once, and where the
+// session has client connections, does poll(2) wait for the first of them.
 //
 // The socket blocks. Its SO_RCVTIMEO is the listener's idle_timeout, and its SO_SNDTIMEO what
 // send_timeout() says. The end of a session that lasts too long comes from outside, by interrupt(),
 // unless it is seen here first.
 #pragma once
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <atomic>
+#include <span>
+#include <vector>
 
+#include "serve/client_set.hpp"
 #include "serve/connection.hpp"
 #include "serve/write_progress.hpp"
 
 namespace berth {
+
+// As Wire::receive() and send(), with the flags of recv(2) and send(2).
+[[nodiscard]] Received receive_from(int socket, BufferPool& buffers, int flags);
+[[nodiscard]] ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags);
 
 class BlockingConnection final : public Connection {
  public:
@@ -35,11 +43,22 @@ class BlockingConnection final : public Connection {
   // How long a system call may wait for room before it has to be looked whether there will be any.
   [[nodiscard]] static Duration send_timeout(const ListenerSettings& settings);
 
+  [[nodiscard]] ClientSet* clients() override { return clients_.get(); }
+  [[nodiscard]] ClientSet& make_clients() override;
+  [[nodiscard]] bool cancelled() const override { return interrupted_ || Connection::cancelled(); }
+
  private:
+  friend class BlockingClient;
+  friend class BlockingClientSet;
   [[nodiscard]] bool open_in_time();
   void wait_for_one();
+  void go_on();
   void poll_for_first();
+  [[nodiscard]] std::span<pollfd> with_clients(std::span<pollfd> own);
   [[nodiscard]] bool move_what_is_ready(short events);
+  void move_ready_clients();
+  void reserve_polled(std::size_t clients);
+  void tidy_clients();
   void after_call(ssize_t result);
   void on_no_room();
   [[nodiscard]] bool is_stuck(TimePoint now);
@@ -47,19 +66,23 @@ class BlockingConnection final : public Connection {
   [[nodiscard]] bool drop_input();
   Received receive() override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
-  Called make_call(berth_operation& operation) override;
-
   TimerQueue& timers() override { return timers_; }
-  [[nodiscard]] bool cancelled() const override { return interrupted_ || Connection::cancelled(); }
+  void go_on_soon() override { goes_on_ = true; }
 
   TimerQueue& timers_;
   BufferPool& buffers_;
+  bool goes_on_ = false;      // what is pending is to be carried on before anything is waited for
   int flags_ = MSG_DONTWAIT;  // for the next recv or send: or 0, where there is nothing else to do
 
   // How long the client has been waited for in poll(2) since it last moved.
   Duration silent_for_{0};
   WriteProgress progress_;  // of the write that waits
   std::atomic<bool> interrupted_{false};
+
+  std::unique_ptr<ClientSet> clients_;  // made when first needed
+  // What poll(2) was given where there are any, this connection's own first, and whose the rest is.
+  std::vector<pollfd> polled_;
+  std::vector<ClientConnection*> polled_clients_;
 };
 
 }  // namespace berth

@@ -10,9 +10,11 @@
 #include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "net/socket.hpp"
 #include "plugin/handler.hpp"
+#include "serve/client_set.hpp"
 #include "serve/crash_note.hpp"
 
 namespace berth {
@@ -49,7 +51,14 @@ Connection::Connection(SessionContext& context, AcceptedConnection accepted)
       context_(context),
       socket_(std::move(accepted.socket)),
       layer_(make_layer(context, accepted)),
+      proxied_(std::move(accepted.proxied)),
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
+
+Connection::Connection(SessionContext& context, Fd socket, const SessionReport& report)
+    : berth_connection{&kHostTable},
+      context_(context),
+      socket_(std::move(socket)),
+      report_(report) {}
 
 Connection::~Connection() {
   while (OperationTimer* const first = operation_timers_) {
@@ -74,7 +83,11 @@ void Connection::give_up(int error) {
 
 void Connection::begin() { context_.handler.serve(*this); }
 
-SocketAddress Connection::local() const { return local_address(socket_.get()); }
+SocketAddress Connection::local() const {
+  if (proxied_) return proxied_->local;
+  if (const auto local = layer_ ? layer_->local() : std::nullopt) return *local;
+  return local_address(socket_.get());
+}
 
 // ---- Starting operations ----
 
@@ -116,6 +129,7 @@ int Connection::read(berth_operation& operation) {
       }
     }
     if (operation.duration > 0) arm_timer(operation);
+    if (read_closed_) go_on_soon();
   } catch (const std::bad_alloc&) {
     read_ = nullptr;
     return end_at_once(operation, ENOMEM);
@@ -127,6 +141,7 @@ int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return end_at_once(operation, EBUSY);
   if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
   if (error_ != 0) return end_at_once(operation, error_of_later_ones());
+  if (half_closed_ || write_lost_) return end_at_once(operation, EPIPE);
   write_ = &operation;
   written_ = 0;
   operation.error = 0;
@@ -134,7 +149,7 @@ int Connection::write(berth_operation& operation) {
     const ssize_t sent = send_more();
     if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
     write_ = nullptr;
-    if (sent < 0) return end_at_once(operation, error_);
+    if (sent < 0) return end_at_once(operation, write_error());
     return BERTH_DONE;
   } catch (const std::bad_alloc&) {
     write_ = nullptr;
@@ -159,14 +174,12 @@ int Connection::background(berth_operation& operation) {
   if (operation.size < kOperationSize || operation.bytes.call.function == nullptr) {
     return end_at_once(operation, EINVAL);
   }
-  // As for a sleep: a client that has gone ends no call. Where calls are made at once no system
-  // call of the host's may have come by to see that the session is cancelled.
-  if (cancelled()) error_ = ECANCELED;
-  if (error_ == ECANCELED) return end_at_once(operation, error_);
+  // As for a sleep: a client that has gone ends no call.
+  if (is_cut_off()) return end_at_once(operation, ECANCELED);
   if (calls_ == std::numeric_limits<decltype(calls_)>::max()) return end_at_once(operation, ENOMEM);
   operation.error = 0;
   try {
-    if (make_call(operation) == Called::at_once) return BERTH_DONE;
+    if (make_call(operation, report_, nullptr) == Called::at_once) return BERTH_DONE;
   } catch (const std::bad_alloc&) {
     log(LogLevel::warn,
         "a call in the background cannot be made: there is no thread for it, or no memory");
@@ -176,10 +189,24 @@ int Connection::background(berth_operation& operation) {
   return BERTH_PENDING;
 }
 
+// Where calls are made at once no system call of the host's may have come by to see it.
+bool Connection::is_cut_off() {
+  if (cancelled()) error_ = ECANCELED;
+  return error_ == ECANCELED;
+}
+
+// Nobody else is held up by it, unless a subclass knows better.
+Connection::Called Connection::make_call(berth_operation& operation, const SessionReport&,
+                                         std::shared_ptr<void>) {
+  operation.bytes.call.function(operation.bytes.call.argument);
+  return Called::at_once;
+}
+
 void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
   // A client that still sends to a socket which was shut down for that resets it.
   if (error_ != 0 && cancelled()) error_ = ECANCELED;
+  if (error_ == 0 && write_lost_ && outcome == BERTH_LOST) error_ = EPIPE;
   report_.error = error_;
   if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
     report_.limit = SessionLimit::whole;
@@ -189,8 +216,8 @@ void Connection::finish(int outcome, std::string_view text) {
     log_failure(text.empty() ? "no reason given" : text);
   } else if (error_ != 0) {
     report_.end = SessionEnd::lost;
-  } else {
-    report_.end = at_end_ ? SessionEnd::client : SessionEnd::handler;
+  } else {  // nobody closes a datagram
+    report_.end = at_end_ && socket_ ? SessionEnd::client : SessionEnd::handler;
   }
 }
 
@@ -204,6 +231,7 @@ void Connection::log_failure(std::string_view why) {
 
 void Connection::end_if_forgotten() {
   if (finished() || reading() || writing() || sleeping() || in_background()) return;
+  if (clients() != nullptr && clients()->waiting()) return;
   finish(BERTH_FAILED, "it neither waits for an operation nor called finish()");
 }
 
@@ -217,14 +245,22 @@ void Connection::log(LogLevel level, std::string_view text) {
 
 // ---- Reading ----
 
+// What has come in; where the handler waits for no more, the end follows at once.
+Received Connection::receive_through() {
+  Received received = layer_ ? layer_->receive(*this) : receive();
+  const bool would_wait = received.result == kNotYet || received.result == -EINTR;
+  if (read_closed_ && would_wait) received.result = 0;
+  return received;
+}
+
 // Fills in the pending read, which is not completed yet; the answer is its error.
 int Connection::take(Received received) {
-  if (received.result > 0) {
+  if (received.result > 0 || (received.result == 0 && received.is_message)) {
     report_.bytes_in += static_cast<std::uint64_t>(received.result);
     lent_ = std::move(received.bytes);
     read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
   } else if (received.result == 0 && !cancelled()) {
-    at_end_ = true;
+    at_end_ = !read_closed_;
     read_->flags |= BERTH_END;
   } else {  // the end of the stream may be the host's doing, when it has shut the socket down
     return received.result == 0 ? ECANCELED : static_cast<int>(-received.result);
@@ -281,14 +317,28 @@ std::size_t Connection::gather(iovec* pieces, std::size_t room) const {
   return used;
 }
 
+constexpr std::size_t kPieces = 64;  // well under IOV_MAX
+
+// As send_more(), of a write that is a message.
+ssize_t Connection::send_message() {
+  const std::size_t parts = write_->bytes.write.count;
+  std::array<iovec, kPieces> few;
+  std::vector<iovec> many(parts > kPieces ? parts : 0);
+  iovec* const pieces = many.empty() ? few.data() : many.data();
+  const ssize_t sent = layer_->send(*this, pieces, gather(pieces, std::max(parts, kPieces)));
+  if (sent == kNotYet || sent == -EINTR) return sent;
+  count_sent(sent);
+  return sent < 0 ? sent : 0;
+}
+
 // Sends what is left of the pending write, as far as it goes: 0 once nothing is, or what stopped
 // it.
 ssize_t Connection::send_more() {
-  constexpr std::size_t kPieces = 64;  // well under IOV_MAX
+  if (layer_ && layer_->has_messages()) return send_message();
   std::array<iovec, kPieces> pieces;
   for (;;) {
     const std::size_t count = gather(pieces.data(), kPieces);
-    if (count == 0) return 0;
+    if (count == 0) return connecting_ ? look_whether_connected() : 0;
     const ssize_t sent =
         layer_ ? layer_->send(*this, pieces.data(), count) : send(pieces.data(), count);
     if (sent == kNotYet || sent == -EINTR) return sent;
@@ -299,7 +349,13 @@ ssize_t Connection::send_more() {
 
 void Connection::count_sent(ssize_t result) {
   if (result < 0) {
-    error_ = cancelled() ? ECANCELED : static_cast<int>(-result);
+    if (cancelled()) {
+      error_ = ECANCELED;
+    } else if (result == -EPIPE) {
+      write_lost_ = true;
+    } else {
+      error_ = static_cast<int>(-result);
+    }
     return;
   }
   written_ += static_cast<std::size_t>(result);
@@ -309,13 +365,17 @@ void Connection::count_sent(ssize_t result) {
 ssize_t Connection::carry_on_write() {
   ssize_t sent;
   try {
-    sent = error_ != 0 ? -error_ : send_more();
+    sent = write_error() != 0 ? -write_error() : send_more();
   } catch (const std::bad_alloc&) {
     sent = -ENOMEM;
     error_ = ENOMEM;
   }
   if (sent == kNotYet || sent == -EINTR) return sent;
-  sent < 0 ? break_off(error_) : complete_write(0);
+  if (error_ != 0) {
+    break_off(error_);
+  } else {
+    complete_write(write_error());
+  }
   return sent;
 }
 
@@ -360,16 +420,36 @@ void Connection::complete_call(berth_operation& operation) {
 void Connection::break_off(int error, SessionLimit limit) {
   error_ = error;
   report_.limit = limit;
+  const bool all = error == ECANCELED && clients() != nullptr;
+  if (all) clients()->cut_off();
   if (reading()) complete_read(error);
   if (writing()) {
     layer_ ? layer_->cancel_send(*this) : cancel_send();
     complete_write(error);
   }
   // Completing these may have let tasks go on to a sleep, which is refused now.
+  if (all) clients()->cancel();
   if (error == ECANCELED) cancel_sleeps(error);
 }
 
+void Connection::close_write() {
+  // Datagrams know no such end.
+  if (error_ != 0 || (layer_ && layer_->has_messages())) return;
+  half_close();
+  if (!writing()) return;
+  layer_ ? layer_->cancel_send(*this) : cancel_send();
+  write_lost_ = true;
+  go_on_soon();
+}
+
+void Connection::close_read() {
+  read_closed_ = true;
+  if (reading()) go_on_soon();
+}
+
 void Connection::half_close() {
+  if (half_closed_) return;
+  half_closed_ = true;
   if (layer_) layer_->half_close(*this);
   (void)::shutdown(socket_.get(), SHUT_WR);
 }

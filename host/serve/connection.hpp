@@ -1,7 +1,7 @@
-// A connection that is being served: the host's side of the ABI's operations, the same under every
-// model. What differs between models is only how a pending operation is waited for; that is left to
-// the two classes below this one: LoopConnection waits in an event loop, BlockingConnection in the
-// system call itself.
+// A connection that is being served, or one that a session has beside that (ClientConnection): the
+// host's side of the ABI's operations, the same under every model. What differs between models is
+// only how a pending operation is waited for; that is left to the classes below this one:
+// LoopConnection waits in an event loop, BlockingConnection in the system call itself.
 //
 // Lives in the worker or, under the fork models, in the session's process; used on one thread.
 #pragma once
@@ -9,6 +9,7 @@
 #include <berth/abi.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <memory>
 #include <string_view>
 
@@ -19,10 +20,14 @@
 
 namespace berth {
 
+class ClientSet;
+
 class Connection : public berth_connection, protected Wire {
  public:
   // What it borrows outlives it.
   Connection(SessionContext& context, AcceptedConnection accepted);
+  // One that bytes are moved on as they are, whatever the listener's address begins with.
+  Connection(SessionContext& context, Fd socket, const SessionReport& report);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection();
@@ -33,10 +38,23 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] int sleep(berth_operation& operation);
   [[nodiscard]] int background(berth_operation& operation);
   void finish(int outcome, std::string_view text);
+  void close_write();
+  void close_read();
   void log(LogLevel level, std::string_view text);
   [[nodiscard]] SessionContext& context() const { return context_; }
   [[nodiscard]] const SessionReport& report() const { return report_; }
   [[nodiscard]] SocketAddress local() const;
+
+  // The connection that the session serves: this one, if it is not a client connection.
+  [[nodiscard]] virtual Connection& session() { return *this; }
+  // The session's client connections; null where it has had none, and of a client connection.
+  [[nodiscard]] virtual ClientSet* clients() { return nullptr; }
+  // Throws std::bad_alloc.
+  [[nodiscard]] virtual ClientSet& make_clients() = 0;
+  // Whether the session has been told to end at once.
+  [[nodiscard]] virtual bool cancelled() const { return context_.stop.cancelled(); }
+  // Whether that has come to it, or would with its next operation: later ones end with ECANCELED.
+  [[nodiscard]] bool is_cut_off();
 
  protected:
   // What has to be done before begin(), if anything: as Layer::open().
@@ -46,14 +64,16 @@ class Connection : public berth_connection, protected Wire {
   void give_up(int error);
   // Hands the connection to the handler, which runs until its first operation that waits.
   void begin();
-  // Whether the session has been told to end at once.
-  [[nodiscard]] virtual bool cancelled() const { return context_.stop.cancelled(); }
   [[nodiscard]] bool finished() const { return report_.end != SessionEnd::running; }
   // Whether the client may still be sending what nobody will read: see linger().
-  [[nodiscard]] bool must_linger() const { return finished() && !at_end_ && error_ == 0; }
+  [[nodiscard]] bool must_linger() const {
+    return finished() && !at_end_ && error_ == 0 && socket_;
+  }
   // Half-closes, so that the client sees the end of the stream. Closing at once, with input unread,
   // would send a reset that destroys replies still on their way (man 7 tcp).
   void half_close();
+  // Closes the socket as it is, and forgets what is pending.
+  void drop();
   // A handler that neither waits nor finished would be forgotten: it is ended as failed.
   void end_if_forgotten();
 
@@ -75,6 +95,9 @@ class Connection : public berth_connection, protected Wire {
   void count_sent(ssize_t result);
   // The drain has begun: ends a read that may end here.
   void end_read_on_drain();
+  // What the session's connections have pending of that kind, this one among them.
+  [[nodiscard]] bool drain_ends_a_read();
+  void end_reads_on_drain();
   // Ends what is pending, and everything later, with this error; the report tells the limit that
   // was hit. Sleeps end only with ECANCELED.
   void break_off(int error, SessionLimit limit = SessionLimit::none);
@@ -85,33 +108,43 @@ class Connection : public berth_connection, protected Wire {
   // carry_on_write() in a while.
   [[nodiscard]] virtual bool may_complete_at_once() { return true; }
   void complete_write(int error);
-  // Makes the call of a background operation, at once, or elsewhere to tell complete_call() when it
-  // is over. Throws std::bad_alloc where it cannot.
+  // Has what is pending carried on in a while, though nothing may have come in or gone out.
+  virtual void go_on_soon() = 0;
+  // Makes the call of a background operation for that session, at once, or elsewhere to tell
+  // complete_call() when it is over; whoever sets `reserved` to null meanwhile is not told. `kept`
+  // stays until then. Throws std::bad_alloc where it cannot.
   enum class Called { at_once, elsewhere };
-  virtual Called make_call(berth_operation& operation) = 0;
+  virtual Called make_call(berth_operation& operation, const SessionReport& session,
+                           std::shared_ptr<void> kept);
   void complete_call(berth_operation& operation);
   // The time of a sleep, or of a read with a `duration`, has come: completes it.
   virtual void on_operation_timer(berth_operation& operation);
 
   SessionContext& context_;
-  Fd socket_;
+  Fd socket_;                     // none for a datagram, which came on a socket that others use too
   std::unique_ptr<Layer> layer_;  // none: bytes are moved as they are
 
  private:
+  friend class ConnectAttempt;  // what it waits for is the session's: a clock, a call
+  friend class ClientConnection;
   class OperationTimer;
 
   static int end_at_once(berth_operation& operation, int error);
   [[nodiscard]] int error_of_later_ones() const;
+  [[nodiscard]] int write_error() const { return error_ == 0 && write_lost_ ? EPIPE : error_; }
   int take(Received received);
-  [[nodiscard]] Received receive_through() { return layer_ ? layer_->receive(*this) : receive(); }
+  [[nodiscard]] Received receive_through();
   void log_failure(std::string_view why);
   ssize_t send_more();
+  ssize_t look_whether_connected();
+  ssize_t send_message();
   std::size_t gather(iovec* pieces, std::size_t room) const;
   void complete_read(int error);
   void arm_timer(berth_operation& operation);
   void drop_timer(berth_operation& operation);
   void cancel_sleeps(int error);
 
+  std::unique_ptr<const Proxied> proxied_;
   SessionReport report_;
   Lent lent_;
   berth_operation* read_ = nullptr;
@@ -120,7 +153,11 @@ class Connection : public berth_connection, protected Wire {
   OperationTimer* operation_timers_ = nullptr;
   int error_ = 0;            // what every later operation ends with
   std::uint16_t calls_ = 0;  // in the background
-  bool at_end_ = false;      // the client has closed its side
+  bool at_end_ : 1 = false;  // the client has closed its side
+  bool half_closed_ : 1 = false;
+  bool write_lost_ : 1 = false;   // EPIPE: nobody reads it; what has come in can still be read
+  bool read_closed_ : 1 = false;  // by the handler: a read does not wait
+  bool connecting_ : 1 = false;   // what is pending is an empty write, over when it is connected
 };
 
 // The C table over the functions above, for all connections.

@@ -1,13 +1,13 @@
 // The C table of the ABI over class Connection. No exception leaves these: noexcept ends the
 // process where one would.
 #include <berth/abi.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <string>
 
-#include "serve/connection.hpp"
+#include "serve/client_connection.hpp"
 
 namespace berth {
 
@@ -36,6 +36,29 @@ LogLevel level_of(int level) {
   }
 }
 
+int connect(Connection& connection, berth_operation& operation) {
+  try {
+    return connection.make_clients().connect(operation);
+  } catch (const std::bad_alloc&) {
+    operation.error = ENOMEM;
+    return BERTH_DONE;
+  }
+}
+
+int adopt(Connection& connection, Fd socket, berth_connection*& adopted) {
+  try {
+    return connection.make_clients().adopt(std::move(socket), adopted);
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
+  }
+}
+
+// Nothing of the connection that is served, which finish() ends.
+void close(Connection& connection) {
+  Connection& session = connection.session();
+  if (&session != &connection) session.clients()->close(static_cast<ClientConnection&>(connection));
+}
+
 }  // namespace
 
 const berth_host kHostTable = {
@@ -43,10 +66,11 @@ const berth_host kHostTable = {
     .abi_minor = BERTH_ABI_MINOR,
     .read = [](berth_connection* c, berth_operation* o) noexcept { return of(c).read(*o); },
     .write = [](berth_connection* c, berth_operation* o) noexcept { return of(c).write(*o); },
-    .sleep = [](berth_connection* c, berth_operation* o) noexcept { return of(c).sleep(*o); },
+    .sleep = [](berth_connection* c,
+                berth_operation* o) noexcept { return of(c).session().sleep(*o); },
     .finish =
         [](berth_connection* c, int outcome, berth_bytes text) noexcept {
-          of(c).finish(outcome, {text.data, text.size});
+          of(c).session().finish(outcome, {text.data, text.size});
         },
     .peer =
         [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
@@ -65,22 +89,18 @@ const berth_host kHostTable = {
         [](const berth_connection* c) noexcept { return of(c).context().stop.draining() ? 1 : 0; },
     .log =
         [](berth_connection* c, int level, berth_bytes text) noexcept {
-          of(c).log(level_of(level), {text.data, text.size});
+          of(c).session().log(level_of(level), {text.data, text.size});
         },
     .background = [](berth_connection* c,
-                     berth_operation* o) noexcept { return of(c).background(*o); },
-    .connect =
-        [](berth_connection*, berth_operation* o) noexcept {
-          o->error = ENOSYS;
-          return int{BERTH_DONE};
-        },
+                     berth_operation* o) noexcept { return of(c).session().background(*o); },
+    .connect = [](berth_connection* c, berth_operation* o) noexcept { return connect(of(c), *o); },
     .adopt =
-        [](berth_connection*, int descriptor, berth_connection**) noexcept {
-          ::close(descriptor);
-          return ENOSYS;
+        [](berth_connection* c, int descriptor, berth_connection** adopted) noexcept {
+          return adopt(of(c), Fd(descriptor), *adopted);
         },
-    .close = [](berth_connection*) noexcept {},
-    .close_write = [](berth_connection*) noexcept {},
+    .close = [](berth_connection* c) noexcept { close(of(c)); },
+    .close_write = [](berth_connection* c) noexcept { of(c).close_write(); },
+    .close_read = [](berth_connection* c) noexcept { of(c).close_read(); },
 };
 
 }  // namespace berth

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <ctime>
 #include <system_error>
+#include <utility>
 
 namespace berth {
 
@@ -26,13 +27,31 @@ void EventLoop::run() {
 
 void EventLoop::turn() {
   const TimePoint next = timers_.next();
-  const bool is_due = next <= now_;
+  const bool is_due = next <= now_ || !turn_ends_.empty();
   if (!is_due && next < alarm_rings_) set_alarm(next);
   demultiplexer_->wait(is_due ? Duration::zero() : kUnlimited);
   now_ = Clock::now();
   demultiplexer_->dispatch();
   timers_.fire_due(now_);
+  if (!turn_ends_.empty()) end_turn();
   if (on_long_turn_) measure_turn();
+}
+
+// What is asked for meanwhile has its turn too, but must not keep the others from theirs.
+void EventLoop::end_turn() {
+  constexpr int kRounds = 8;
+  for (int rounds = 0; rounds < kRounds && !turn_ends_.empty(); ++rounds) {
+    const std::size_t count = turn_ends_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (TurnEnd* const whom = std::exchange(turn_ends_[i], nullptr)) whom->on_turn_end();
+    }
+    turn_ends_.erase(turn_ends_.begin(), turn_ends_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+}
+
+void EventLoop::forget_turn_end(const TurnEnd& whom) {
+  std::replace(turn_ends_.begin(), turn_ends_.end(), const_cast<TurnEnd*>(&whom),
+               static_cast<TurnEnd*>(nullptr));
 }
 
 // The coarse clock tells what the kernel noted at its last tick, at most 10 ms ago: near enough

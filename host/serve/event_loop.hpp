@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
@@ -26,6 +27,16 @@ class CallWatcher final : public Watcher {
   Watch watch_;
 };
 
+// Whoever has something to do when a turn has told all whom it concerned: to do at once for many
+// what would cost a system call for each.
+class TurnEnd {
+ public:
+  virtual void on_turn_end() = 0;
+
+ protected:
+  ~TurnEnd() = default;
+};
+
 class EventLoop {
  public:
   // Throws std::system_error where there are no descriptors left.
@@ -40,6 +51,11 @@ class EventLoop {
   void run();
   void stop() { running_ = false; }
 
+  // Has it called once, at the end of this turn. Throws std::bad_alloc.
+  void at_turn_end(TurnEnd& whom) { turn_ends_.push_back(&whom); }
+  // Before it goes, if it was not called.
+  void forget_turn_end(const TurnEnd& whom);
+
   // What one turn does for all that are ready should not take so long that they notice.
   static constexpr Duration kLongTurn = std::chrono::milliseconds(100);
   // Has `call` told at the end of each turn whose work took longer than that how long it took.
@@ -48,12 +64,14 @@ class EventLoop {
 
  private:
   void turn();
+  void end_turn();
   void measure_turn();
   void set_alarm(TimePoint when);
   void on_alarm();
 
   std::unique_ptr<Demultiplexer> demultiplexer_;
   TimerQueue timers_;
+  std::vector<TurnEnd*> turn_ends_;  // null where one was forgotten
   // A timerfd wakes the loop for its timers. It is set only when one is due sooner than it rings,
   // so that a turn that is all messages pays nothing for time; a timeout of the wait itself would
   // make the kernel start and cancel a clock each turn.

@@ -1,5 +1,8 @@
 #include "serve/layer.hpp"
 
+#include <utility>
+
+#include "serve/datagram_layer.hpp"
 #include "serve/session_context.hpp"
 
 namespace berth {
@@ -9,9 +12,10 @@ std::unique_ptr<Layer> make_layer(SessionContext&, AcceptedConnection& accepted)
     case Scheme::tcp:
     case Scheme::unix_socket:
     case Scheme::tls:
+      break;
     case Scheme::udp:
     case Scheme::unix_datagram:
-      break;
+      return std::make_unique<DatagramLayer>(std::move(accepted.datagram));
   }
   return nullptr;
 }

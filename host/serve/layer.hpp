@@ -9,7 +9,10 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
+#include "base/clock.hpp"
+#include "net/address.hpp"
 #include "serve/stream.hpp"
 
 namespace berth {
@@ -22,6 +25,8 @@ class Wire {
   virtual ssize_t send(const iovec* pieces, std::size_t count) = 0;
   // Takes back a send() that said kNotYet.
   virtual void cancel_send() {}
+  // To be called by a layer that sends otherwise than by send(): what it left undone may go on.
+  virtual void on_sent(ssize_t /*result*/) {}
 
  protected:
   ~Wire() = default;
@@ -42,6 +47,14 @@ class Layer {
   [[nodiscard]] virtual ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) = 0;
   // Whether receive() has something to give without anything coming in.
   [[nodiscard]] virtual bool has_input() const { return false; }
+  // Whether each send() is a message: it is given all at once, also where there is nothing in it,
+  // and goes as a whole.
+  [[nodiscard]] virtual bool has_messages() const { return false; }
+  // Of a send() that said kNotYet where the connection has no socket of its own to be waited for:
+  // when to try again.
+  [[nodiscard]] virtual Duration retry_after() { return {}; }
+  // The address on which the client came, where it is not that of the connection's socket.
+  [[nodiscard]] virtual std::optional<SocketAddress> local() const { return std::nullopt; }
   // A send() of the handler's that said kNotYet is given up: its memory is not used any more.
   virtual void cancel_send(Wire& wire) { wire.cancel_send(); }
   // The wire has sent so many bytes of what send() left undone, or failed with -errno. What of that

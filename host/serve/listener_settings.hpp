@@ -59,12 +59,13 @@ struct ListenerSettings {
   RateLimit rate;                          // of the listener; its workers share it out
   std::vector<Network> allow;              // none: everybody
   std::vector<Network> deny;               // wins over `allow`
+  std::vector<Network> proxy_from;         // whose connections begin with a PROXY header
   ResourceLimits resources;
   Duration idle_timeout = std::chrono::minutes(10);  // kUnlimited: none, as below
   Duration write_timeout = kUnlimited;
   Duration session_timeout = kUnlimited;
-  // From the accept on, for what has to come before the handler sees a connection: a TLS handshake,
-  // the header of the PROXY protocol.
+  // For each thing that has to come before the handler sees a connection: the header of the PROXY
+  // protocol, from the accept on; then a TLS handshake.
   Duration handshake_timeout = std::chrono::seconds(10);
   Duration drain_timeout = std::chrono::seconds(30);
   Duration heartbeat_timeout = std::chrono::seconds(10);

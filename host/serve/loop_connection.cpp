@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "serve/crash_note.hpp"
+#include "serve/loop_client.hpp"
 
 namespace berth {
 
@@ -28,6 +28,10 @@ LoopConnection::~LoopConnection() {
 }
 
 bool LoopConnection::start() {
+  if (!socket_) {  // a datagram, which is here as a whole
+    run([this] { begin(); });
+    return true;
+  }
   registered_ = owner_.loop.demultiplexer().add(*this);
   if (!registered_) return false;
   if (has_layer()) {
@@ -46,7 +50,7 @@ void LoopConnection::open_further() {
   const ssize_t result = open();
   if (result == kNotYet || result == -EINTR) return owner_.moved(*this);
   opening_ = false;
-  later_->disarm();
+  later().disarm();
   if (result == 0) return run([this] { begin(); });
   give_up(static_cast<int>(-result));
   close();
@@ -57,21 +61,9 @@ void LoopConnection::on_open_timeout() {
   close();
 }
 
-template <class Work>
-void LoopConnection::run(Work work, bool counts_as_move) {
-  const bool waited = waits_for_client();
-  const std::uint64_t bytes = report().bytes_in + report().bytes_out;
-  burst_ = 0;
-  set_current_session(&report());
-  work();
-  set_current_session(nullptr);
-  if (owner_.limits_writes && writing()) owner_.write_waits();
-  // A timer beside a read does not make the client any less silent.
-  settle(counts_as_move || !waited || report().bytes_in + report().bytes_out != bytes);
-}
-
 void LoopConnection::settle(bool moved) {
   end_if_forgotten();
+  if (clients() != nullptr) finished() ? rare_->clients.reset() : clients()->sweep();
   if (finished()) return must_linger() ? linger() : close();
   if (moved) owner_.moved(*this);
 }
@@ -116,7 +108,7 @@ void LoopConnection::on_layer_sent(ssize_t result) {
 }
 
 void LoopConnection::begin_drain() {
-  if (read_ends_on_drain()) run([this] { end_read_on_drain(); });
+  if (drain_ends_a_read()) run([this] { end_reads_on_drain(); });
 }
 
 void LoopConnection::end(int error, SessionLimit limit) {
@@ -130,24 +122,30 @@ void LoopConnection::on_operation_timer(berth_operation& operation) {
   run([&] { Connection::on_operation_timer(operation); });
 }
 
-Connection::Called LoopConnection::make_call(berth_operation& operation) {
+Connection::Called LoopConnection::make_call(berth_operation& operation,
+                                             const SessionReport& session,
+                                             std::shared_ptr<void> kept) {
   operation.reserved = this;
-  if (owner_.background.start(operation, report())) return Called::elsewhere;
+  if (owner_.background.start(operation, session, std::move(kept))) return Called::elsewhere;
   throw std::bad_alloc();  // the system has no thread to give
 }
 
 void LoopConnection::on_call_end(berth_operation& operation) {
-  auto& connection = *static_cast<LoopConnection*>(operation.reserved);
-  connection.run([&] { connection.complete_call(operation); });
+  auto* const connection = static_cast<LoopConnection*>(operation.reserved);
+  if (connection == nullptr) return;  // nobody waits for it any more
+  connection->run([&] { connection->complete_call(operation); });
 }
 
 bool LoopConnection::may_go_on() {
   if (++burst_ < kBurst) return true;
-  if (!yielded_) {
-    yielded_ = true;
-    later(owner_.loop.now(), &LoopConnection::go_on);
-  }
+  yield();
   return false;
+}
+
+void LoopConnection::yield() {
+  if (yielded_) return;
+  later(owner_.loop.now(), &LoopConnection::go_on);
+  yielded_ = true;
 }
 
 void LoopConnection::go_on() {
@@ -155,6 +153,7 @@ void LoopConnection::go_on() {
   run([this] {
     if (writing() && !sending_) carry_on_write();
     if (reading() && !yielded_) carry_on_read();
+    if (clients() != nullptr) clients()->for_each([](ClientConnection& one) { one.go_on(); });
   });
 }
 
@@ -175,27 +174,42 @@ void LoopConnection::drop_input() {
 
 // Reads and drops what the client still sends; false when it has closed, or can wait no longer.
 bool LoopConnection::may_linger_on() {
-  if (!later_) later_ = std::make_unique<Later>(*this);
-  if (later_->linger_end == kNever) later_->linger_end = after(owner_.loop.now(), kLingerTime);
+  const TimePoint now = owner_.loop.now();
+  if (later().linger_end == kNever) later().linger_end = after(now, kLingerTime);
+  const TimePoint end = later().linger_end;
   for (int rounds = 0; rounds < 16; ++rounds) {
     const ssize_t count = receive().result;
     if (count == kNotYet) {
-      later(later_->linger_end, &LoopConnection::close);
+      later(end, &LoopConnection::close);
       return true;
     }
     if (count <= 0) return false;
   }
-  if (owner_.loop.now() >= later_->linger_end) return false;
-  later(owner_.loop.now(), &LoopConnection::drop_input);  // there may be more, which nobody tells
+  if (now >= end) return false;
+  later(now, &LoopConnection::drop_input);  // there may be more, which nobody tells
   return true;
 }
 
 void LoopConnection::close() { owner_.over(*this); }
 
 void LoopConnection::later(TimePoint when, void (LoopConnection::*call)()) {
-  if (!later_) later_ = std::make_unique<Later>(*this);
-  later_->call = call;
-  later_->arm(when);
+  later().call = call;
+  later().arm(when);
+}
+
+LoopConnection::Rare& LoopConnection::rare() {
+  if (!rare_) rare_ = std::make_unique<Rare>();
+  return *rare_;
+}
+
+LoopConnection::Later& LoopConnection::later() {
+  if (!rare().later) rare().later = std::make_unique<Later>(*this);
+  return *rare().later;
+}
+
+ClientSet& LoopConnection::make_clients() {
+  if (!rare().clients) rare().clients = std::make_unique<LoopClientSet>(*this);
+  return *rare().clients;
 }
 
 }  // namespace berth

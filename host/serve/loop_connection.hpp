@@ -6,7 +6,9 @@
 #include <memory>
 
 #include "serve/background_pool.hpp"
+#include "serve/client_set.hpp"
 #include "serve/connection.hpp"
+#include "serve/crash_note.hpp"
 #include "serve/event_loop.hpp"
 
 namespace berth {
@@ -51,7 +53,13 @@ class LoopConnection final : public Connection, private Stream {
   std::list<LoopConnection>::iterator place;
   TimePoint last_active;
 
+  [[nodiscard]] ClientSet* clients() override { return rare_ ? rare_->clients.get() : nullptr; }
+  [[nodiscard]] ClientSet& make_clients() override;
+
  private:
+  friend class LoopClient;
+  friend class LoopClientSet;
+
   // The handler runs only inside of these, so that every way in ends in settle().
   template <class Work>
   void run(Work work, bool counts_as_move = false);
@@ -75,12 +83,22 @@ class LoopConnection final : public Connection, private Stream {
   [[nodiscard]] bool may_read_at_once() override { return may_go_on(); }
   [[nodiscard]] bool may_complete_at_once() override { return may_go_on(); }
   [[nodiscard]] bool may_go_on();
+  void go_on_soon() override { yield(); }
+  void yield();
   void go_on();
 
   class Later;
+  // What few connections need, so that the others are small.
+  struct Rare {
+    std::unique_ptr<Later> later;
+    std::unique_ptr<ClientSet> clients;
+  };
+  [[nodiscard]] Rare& rare();
+  [[nodiscard]] Later& later();
   void later(TimePoint when, void (LoopConnection::*call)());
   void close();
-  Called make_call(berth_operation& operation) override;
+  Called make_call(berth_operation& operation, const SessionReport& session,
+                   std::shared_ptr<void> kept) override;
 
   // Operations that one call from the loop starts without waiting.
   static constexpr int kBurst = 128;
@@ -88,13 +106,27 @@ class LoopConnection final : public Connection, private Stream {
   static constexpr Duration kLingerTime = std::chrono::seconds(2);
 
   Owner& owner_;
-  std::unique_ptr<Later> later_;  // made when first needed
+  std::unique_ptr<Rare> rare_;  // made when first needed
   std::uint16_t burst_ = 0;
-  bool yielded_ = false;  // the burst is used up: what is pending goes on in the next turn
+  bool yielded_ = false;  // what is pending goes on in the next turn
   bool sending_ = false;  // on_sent() will be called
   bool opening_ = false;  // before the handler has seen it
   bool lingering_ = false;
   bool registered_ = false;
 };
+
+template <class Work>
+void LoopConnection::run(Work work, bool counts_as_move) {
+  const bool waited = waits_for_client();
+  const std::uint64_t bytes = report().bytes_in + report().bytes_out;
+  burst_ = 0;
+  set_current_session(&report());
+  work();
+  set_current_session(nullptr);
+  if (owner_.limits_writes && writing()) owner_.write_waits();
+  // A timer beside a read does not make the client any less silent, and no more does what happens
+  // on a client connection.
+  settle(counts_as_move || !waited || report().bytes_in + report().bytes_out != bytes);
+}
 
 }  // namespace berth

@@ -19,6 +19,14 @@ class RateGate {
 
   // The first moment at which one more may come; past where there is no limit.
   [[nodiscard]] TimePoint next() const { return due_ - saved_; }
+  // How many may come now, at most so many.
+  [[nodiscard]] unsigned room(TimePoint now, unsigned most) const {
+    if (interval_ == Duration::zero()) return most;
+    RateGate then = *this;
+    unsigned count = 0;
+    for (; count < most && then.next() <= now; ++count) then.count(now);
+    return count;
+  }
   // One has come.
   void count(TimePoint now) {
     if (interval_ != Duration::zero()) due_ = std::max(due_, now) + interval_;

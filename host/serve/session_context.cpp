@@ -80,7 +80,11 @@ std::string describe(const SessionReport& report) {
 
 void log_opened(Log& log, const AcceptedConnection& connection) {
   if (!log.connections()) return;
-  log.info("connection {} from {}", connection.id, connection.peer.text());
+  if (!connection.proxied) {
+    return log.info("connection {} from {}", connection.id, connection.peer.text());
+  }
+  log.info("connection {} from {} through {}", connection.id, connection.peer.text(),
+           connection.proxied->proxy.text());
 }
 
 void SessionContext::give_back(const Peer& peer) const {

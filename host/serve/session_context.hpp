@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "net/address.hpp"
+#include "serve/datagram.hpp"
 #include "serve/listener_settings.hpp"
 
 namespace berth {
@@ -16,14 +18,22 @@ namespace berth {
 class Handler;
 class SourceCounts;
 
+// What a connection has beside its peer that came through a proxy which told of its client.
+struct Proxied {
+  SocketAddress local;  // where the client connected to
+  Peer proxy;
+};
+
 // A connection fresh from accept(2). The peer is kept from there: after a reset getpeername(2)
-// fails.
+// fails. Or a datagram that has come.
 struct AcceptedConnection {
   Fd socket;
   Peer peer;
   std::uint64_t id = 0;
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
+  std::unique_ptr<const Proxied> proxied{};  // null: it is the peer's own
+  std::unique_ptr<Datagram> datagram = nullptr;  // in place of a socket of its own
 };
 
 // Why a session is over.
@@ -98,7 +108,7 @@ struct SessionContext {
 
 // `connection 17 from 127.0.0.1:2934`
 [[nodiscard]] std::string describe(const SessionReport& report);
-// The line when a connection opens.
+// The line when a connection opens, which also tells the proxy that it came through.
 void log_opened(Log& log, const AcceptedConnection& connection);
 // A session is over: gives back what it counted for and writes the line of its end, which also
 // tells of handlers that crashed or vanished, at level error. From any thread, once a session.

@@ -71,12 +71,17 @@ Result<SocketAddress> address_of_listening(int descriptor) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) return Error{"is not open"};
   if (!S_ISSOCK(status.st_mode)) return Error{"is no socket"};
-  if (option_of(descriptor, SO_TYPE) != SOCK_STREAM) {
-    return Error{"is no stream socket (ListenStream= makes one)"};
+  const int type = option_of(descriptor, SO_TYPE);
+  if (type != SOCK_STREAM && type != SOCK_DGRAM) {
+    return Error{
+        "is neither a stream socket nor one of datagrams (ListenStream=, ListenDatagram=)"};
   }
   const int family = option_of(descriptor, SO_DOMAIN);
   if (family != AF_INET && family != AF_INET6 && family != AF_UNIX) {
-    return Error{"is neither a socket of TCP nor a Unix socket"};
+    return Error{"is neither a socket of TCP or UDP nor a Unix socket"};
+  }
+  if (type == SOCK_DGRAM && is_connected(descriptor)) {
+    return Error{"is connected, and would take datagrams of one sender alone"};
   }
   if (option_of(descriptor, SO_ACCEPTCONN) == 0 && is_connected(descriptor)) {
     return Error{"is a connection and no socket that listens (Accept=no hands over the latter)"};

@@ -47,8 +47,9 @@ class ActivatedSockets {
 // What is told of one that nobody has taken, with the remedy.
 [[nodiscard]] std::string not_wanted(const ActivatedSocket& socket);
 
-// Of a descriptor handed over: where it listens. The error says why it cannot be served: no stream
-// socket, none of TCP, one that is connected (Accept=yes), one that is not bound.
+// Of a descriptor handed over: where it listens, or takes datagrams. The error says why it cannot
+// be served: no socket of such a type, none of TCP or UDP, one that is connected (Accept=yes), one
+// that is not bound.
 [[nodiscard]] Result<SocketAddress> address_of_listening(int descriptor);
 
 }  // namespace berth

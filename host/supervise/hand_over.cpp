@@ -52,12 +52,13 @@ std::string to_hex(const SocketAddress& address) {
   return to_hex(std::string_view(reinterpret_cast<const char*>(address.get()), address.size()));
 }
 
-SocketAddress address_from(const Json& json) {
+SocketAddress address_from(const Json& json, Scheme scheme) {
   const std::string bytes = from_hex(json);
   sockaddr_storage address{};
   if (bytes.size() > sizeof address) throw Error{"an address of a socket"};
   std::memcpy(&address, bytes.data(), bytes.size());
-  return {reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(bytes.size())};
+  return {reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(bytes.size()),
+          socket_type(scheme)};
 }
 
 Json to_json(const HandedOver::Config& config) {
@@ -70,7 +71,10 @@ Json to_json(const HandedOver::Bound& bound) {
   return {{"requested", to_hex(bound.requested)},
           {"actual", to_hex(bound.actual)},
           {"sockets", bound.sockets},
-          {"file", bound.file}};
+          {"file", bound.file},
+          {"scheme", name_of(bound.scheme)},
+          {"groups", bound.joined.groups},
+          {"interface", to_hex(bound.joined.interface_name)}};
 }
 
 Json to_json(const HandedOver::Worker& worker) {
@@ -127,10 +131,19 @@ HandedOver::Config config_from(const Json& json) {
 }
 
 HandedOver::Bound bound_from(const Json& json) {
-  return {.requested = address_from(json.at("requested")),
-          .actual = address_from(json.at("actual")),
-          .sockets = all<int>(json.at("sockets"), number<int>),
-          .file = descriptor(json.at("file"))};
+  // What is not said by a binary of before there were others is TCP, or a Unix socket of streams.
+  const auto scheme = scheme_named(json.value("scheme", std::string(name_of(Scheme::tcp))));
+  if (!scheme) throw Error{"the scheme of an address"};
+  HandedOver::Bound bound = {.requested = address_from(json.at("requested"), *scheme),
+                             .actual = address_from(json.at("actual"), *scheme),
+                             .sockets = all<int>(json.at("sockets"), number<int>),
+                             .file = descriptor(json.at("file")),
+                             .scheme = *scheme,
+                             .joined = {}};
+  if (!json.contains("groups")) return bound;
+  bound.joined.groups = json.at("groups").get<std::vector<std::string>>();
+  bound.joined.interface_name = from_hex(json.at("interface"));
+  return bound;
 }
 
 HandedOver::Worker worker_from(const Json& json) {

@@ -31,6 +31,8 @@ struct HandedOver {
     SocketAddress actual;
     std::vector<int> sockets;
     int file = -1;  // holds the file of a Unix socket that goes with the host
+    Scheme scheme = Scheme::tcp;
+    Multicast joined{};
     bool operator==(const Bound&) const = default;
   };
   struct Worker {

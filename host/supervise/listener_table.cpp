@@ -134,6 +134,7 @@ Result<void> ListenerTable::make_listeners(std::map<ListenerId, ListeningSockets
     tell_listening(listener->settings(), listener->sockets(), log_);
     for (const BoundAddress& address : listener->sockets()) {
       if (address.taken_over) continue;  // others serve there; the worker does it when it does
+      if (is_datagram(address.scheme)) continue;
       for (const Fd& socket : address.sockets) {
         Acceptor::set_timeouts(socket.get(), timeouts_for(listener->settings()));
       }
@@ -146,8 +147,8 @@ Result<void> ListenerTable::make_listeners(std::map<ListenerId, ListeningSockets
 void ListenerTable::settle(const Plan& plan) {
   for (const PlannedListener& planned : plan) {
     if (!planned.is_new || !listeners_.contains(planned.id)) continue;
-    const ServedListener& listener = at(planned.id);
-    set_modes(listener.settings(), listener.sockets(), log_);
+    ServedListener& listener = at(planned.id);
+    adapt(listener.settings(), listener.sockets(), log_);
   }
 }
 
@@ -214,7 +215,12 @@ std::vector<HandedOver::Listener> ListenerTable::hand_over(const HostLife& life)
     one.groups = listener->orphans().groups();
     for (const BoundAddress& bound : listener->sockets()) {
       HandedOver::Bound& address = one.sockets.emplace_back();
-      address = {bound.requested, bound.actual, {}, bound.file ? bound.file->descriptor() : -1};
+      address = {.requested = bound.requested,
+                 .actual = bound.actual,
+                 .sockets = {},
+                 .file = bound.file ? bound.file->descriptor() : -1,
+                 .scheme = bound.scheme,
+                 .joined = bound.joined};
       for (const Fd& socket : bound.sockets) address.sockets.push_back(socket.get());
     }
     for (unsigned i = 0; i < listener->settings().workers; ++i) {
@@ -242,6 +248,8 @@ Result<ListenerId> ListenerTable::adopt(const HandedOver::Listener& former,
   for (const HandedOver::Bound& address : former.sockets) {
     BoundAddress& bound = sockets.emplace_back();
     bound = {address.requested, address.actual, {}, true};
+    bound.scheme = address.scheme;
+    bound.wanted = bound.joined = address.joined;
     if (address.file >= 0) {
       bound.file = std::make_shared<OwnSocketFile>(address.actual.path(), Fd(address.file));
     }

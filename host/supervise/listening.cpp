@@ -1,11 +1,14 @@
 #include "supervise/listening.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <string>
 
+#include "net/multicast.hpp"
 #include "net/socket.hpp"
 
 namespace berth {
@@ -23,8 +26,13 @@ Result<BoundAddress> listen_anew(const SocketAddress& requested, const Address& 
   }
   auto made = listen_together(requested, listener.backlog, listener.workers);
   if (!made) return made.error();
+  if (auto joined = join_groups(made->front().get(), written.multicast); !joined) {
+    return Error{requested.url() + ": " + joined.error().message};
+  }
   const SocketAddress actual = local_address(made->front().get());
-  return BoundAddress{requested, actual, std::move(*made), false};
+  BoundAddress bound = {requested, actual, std::move(*made), false};
+  bound.wanted = bound.joined = written.multicast;
+  return bound;
 }
 
 // Whether clients can still come to it: the file of a Unix socket can be removed by anyone.
@@ -35,6 +43,11 @@ bool is_reachable(const BoundAddress& bound) { return !bound.file || bound.file-
 Result<BoundAddress> take_over(const BoundAddress& existing, const Address& written,
                                const ListenerSettings& listener) {
   BoundAddress bound = {existing.requested, existing.actual, {}, true, existing.file};
+  bound.wanted = written.multicast;
+  bound.joined = existing.joined;
+  if (auto possible = try_to_join(existing.actual.family(), written.multicast); !possible) {
+    return Error{existing.requested.url() + ": " + possible.error().message};
+  }
   for (const Fd& socket : existing.sockets) {
     if (!is_listening(socket.get()) || !is_reachable(existing)) continue;
     bound.sockets.push_back(duplicate(socket));
@@ -45,16 +58,37 @@ Result<BoundAddress> take_over(const BoundAddress& existing, const Address& writ
     if (anew) anew->requested = existing.requested;
     return anew;
   }
-  if (auto joined = bind_beside(bound.sockets, listener.workers); !joined) {
-    return joined.error();
-  }
+  auto joined = existing.actual.is_datagram() ? add_unbound(bound.sockets, listener.workers)
+                                              : bind_beside(bound.sockets, listener.workers);
+  if (!joined) return joined.error();
   return bound;
 }
 
-Result<BoundAddress> take_activated(ActivatedSocket activated, const ListenerSettings& listener) {
+Result<BoundAddress> take_activated(ActivatedSocket activated, const Multicast& groups,
+                                    const ListenerSettings& listener) {
   auto made = listen_beside(std::move(activated.socket), listener.backlog, listener.workers);
   if (!made) return made.error();
-  return BoundAddress{activated.address, activated.address, std::move(*made), false};
+  if (auto joined = join_groups(made->front().get(), groups); !joined) {
+    return Error{activated.address.url() + ": " + joined.error().message};
+  }
+  BoundAddress bound = {activated.address, activated.address, std::move(*made), false};
+  bound.scheme = plain_scheme(activated.address);
+  bound.wanted = bound.joined = groups;
+  return bound;
+}
+
+// Of groups beside a host name: whether each has an address of its kind to be joined on.
+Result<void> groups_fit(const Address& written, const std::vector<SocketAddress>& addresses) {
+  for (const std::string& group : written.multicast.groups) {
+    const int family = group.find(':') == std::string::npos ? AF_INET : AF_INET6;
+    const bool fits =
+        std::any_of(addresses.begin(), addresses.end(),
+                    [&](const SocketAddress& address) { return address.family() == family; });
+    if (fits) continue;
+    return Error{"cannot join the group " + group + ": '" + written.host +
+                 "' has no address of its kind (0.0.0.0 takes groups of IPv4, [::] those of IPv6)"};
+  }
+  return {};
 }
 
 std::vector<ListeningSocket> sockets_of(const BoundAddress& bound, unsigned worker,
@@ -79,6 +113,20 @@ std::vector<ListeningSocket> sockets_of(const ListeningSockets& listening, unsig
   return all;
 }
 
+namespace {
+
+void refuse(const ListeningSocket& socket) {
+  if (!is_datagram(socket.scheme)) {
+    (void)::shutdown(socket.number, SHUT_RDWR);
+    return;
+  }
+  // In its place there is one that is bound to nothing, so that the others' places stay theirs.
+  const Fd unbound(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (unbound) (void)::dup3(unbound.get(), socket.number, O_CLOEXEC);
+}
+
+}  // namespace
+
 void refuse_clients(ListeningSockets& listening, unsigned worker, unsigned workers, bool all) {
   for (BoundAddress& bound : listening) {
     if (bound.actual.is_unix()) {
@@ -90,19 +138,42 @@ void refuse_clients(ListeningSockets& listening, unsigned worker, unsigned worke
       continue;
     }
     for (const ListeningSocket& socket : sockets_of(bound, worker, workers)) {
-      (void)::shutdown(socket.number, SHUT_RDWR);
+      refuse(socket);
     }
   }
 }
 
-void set_modes(const ListenerSettings& listener, const ListeningSockets& listening, Log& log) {
-  for (const BoundAddress& bound : listening) {
-    if (!bound.taken_over || bound.file == nullptr) continue;
-    for (const Address& written : listener.listen) {
-      if (written.host != bound.file->path()) continue;
-      if (const auto done = bound.file->become(written.file); !done) {
-        log.error("listener '{}': {}", listener.name, done.error().message);
-      }
+namespace {
+
+void set_mode(const ListenerSettings& listener, const BoundAddress& bound, Log& log) {
+  for (const Address& written : listener.listen) {
+    if (written.host != bound.file->path()) continue;
+    if (const auto done = bound.file->become(written.file); !done) {
+      log.error("listener '{}': {}", listener.name, done.error().message);
+    }
+  }
+}
+
+Result<void> change_groups(BoundAddress& bound) {
+  if (bound.wanted == bound.joined) return {};
+  const int first = bound.sockets[0].get();
+  leave_groups(first, bound.joined, bound.wanted);
+  bound.joined = bound.wanted;
+  if (auto done = join_groups(first, bound.wanted); !done) {
+    return Error{bound.actual.url() + ": " + done.error().message};
+  }
+  return {};
+}
+
+}  // namespace
+
+void adapt(const ListenerSettings& listener, ListeningSockets& listening, Log& log) {
+  for (BoundAddress& bound : listening) {
+    if (!bound.taken_over) continue;
+    if (bound.file != nullptr) set_mode(listener, bound, log);
+    if (bound.actual.is_unix() || !bound.actual.is_datagram()) continue;
+    for (const auto& done : {bind_added(bound.sockets), change_groups(bound)}) {
+      if (!done) log.error("listener '{}': {}", listener.name, done.error().message);
     }
   }
 }
@@ -156,6 +227,10 @@ ListeningSockets Binder::bind(const ListenerSettings& listener, const ListeningS
       problems.add(where, who + addresses.error().message);
       continue;
     }
+    if (auto fits = groups_fit(listener.listen[i], addresses.value()); !fits) {
+      problems.add(where, who + fits.error().message);
+      continue;
+    }
     for (const SocketAddress& requested : addresses.value()) {
       auto bound = bind_one(requested, listener.listen[i], listener, predecessor);
       if (!bound) {
@@ -173,7 +248,7 @@ bool Binder::take_named(const ListenerSettings& listener, ListeningSockets& sock
                         Diagnostics& problems) {
   auto named = activated_.take_named(listener.name);
   for (ActivatedSocket& each : named) {
-    auto bound = take_activated(std::move(each), listener);
+    auto bound = take_activated(std::move(each), {}, listener);
     if (bound) {
       sockets.push_back(std::move(*bound));
     } else {
@@ -191,7 +266,7 @@ Result<BoundAddress> Binder::bind_one(const SocketAddress& requested, const Addr
     return take_over(*existing, written, listener);
   }
   if (auto activated = activated_.take_at(requested)) {
-    return take_activated(std::move(*activated), listener);
+    return take_activated(std::move(*activated), written.multicast, listener);
   }
   return listen_anew(requested, written, listener);
 }

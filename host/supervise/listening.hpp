@@ -24,13 +24,16 @@ struct BoundAddress {
   SocketAddress actual;
   // At least one for each worker: workers share the address, but no socket, so that each has queues
   // of its own. More where there were more workers once: what waits in a queue is never given up.
-  // Of Unix sockets one, which all workers share.
+  // Of Unix sockets one, which all workers share. Of multicast groups the first is a member.
   std::vector<Fd> sockets;
   bool taken_over = false;  // from a listener that served here before
   // Of a Unix socket that was bound here. Shared with who takes it over; the last one removes it.
   std::shared_ptr<OwnSocketFile> file = nullptr;
   // As the config of whom it belongs to has it: the same socket can be taken over for another.
   Scheme scheme = Scheme::tcp;
+  // The groups that it is to be in, and those that it is in: what was taken over follows in
+  // adapt().
+  Multicast wanted{}, joined{};
 };
 using ListeningSockets = std::vector<BoundAddress>;
 
@@ -39,13 +42,15 @@ using ListeningSockets = std::vector<BoundAddress>;
                                                       unsigned worker, unsigned workers);
 
 // Ends the listening of a worker that is not started again: who waits is reset, who comes is
-// refused. A Unix socket, which the workers share, ends with the last of them, when `all` are gone;
-// one of a service manager's does not, since it could not be made to listen again.
+// refused; a socket of UDP is closed. A Unix socket, which the workers share, ends with the last of
+// them, when `all` are gone; one of a service manager's does not, since it could not be made to
+// listen again.
 void refuse_clients(ListeningSockets& listening, unsigned worker, unsigned workers, bool all);
 
-// Gives the files of Unix sockets that were taken over the mode and owner that this listener says;
-// what cannot be done is told in the log.
-void set_modes(const ListenerSettings& listener, const ListeningSockets& listening, Log& log);
+// Gives the files of Unix sockets that were taken over the mode and owner that this listener says,
+// and lets those of UDP join and leave groups, and bear their part; what cannot be done is told in
+// the log. For when all workers serve, and nothing is given up any more.
+void adapt(const ListenerSettings& listener, ListeningSockets& listening, Log& log);
 
 // Whether clients can come to all of them: none of the Unix sockets has lost its file.
 [[nodiscard]] bool all_reachable(const ListeningSockets& listening);

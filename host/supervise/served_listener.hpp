@@ -68,6 +68,7 @@ class ServedListener {
   }
   [[nodiscard]] const SharedGeneration& generation() const { return generation_; }
   [[nodiscard]] std::size_t place() const { return place_; }
+  [[nodiscard]] ListeningSockets& sockets() { return sockets_; }
   [[nodiscard]] const ListeningSockets& sockets() const { return sockets_; }
   [[nodiscard]] Orphans& orphans() { return orphans_; }
   // Whether another listener of these settings, made now, would be the same: the plugin's file is

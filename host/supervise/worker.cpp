@@ -41,11 +41,16 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
       channel_(std::move(channel)),
       board_(board),
       loop_(model.make_loop()),
+      headers_(make_header_reader()),
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
                          .max_connections = share.max_connections,
                          .worker_descriptors = numbers_of(sockets, channel_),
-                         .on_session_end = [this] { on_session_end(); }})),
+                         .on_session_end = [this] { on_session_end(); },
+                         .close_copies =
+                             [this] {
+                               if (headers_) headers_->close_copies();
+                             }})),
       timeouts_(timeouts_for(sessions_.settings)),
       sockets_(std::move(sockets)),
       admission_(make_admission(*loop_, sessions_, board_)),
@@ -55,8 +60,10 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
            .often_full = share.max_connections == model.most_sessions(sessions_.settings),
            .blocking_sockets = model.blocking_sockets,
            .rate = share.rate,
-           .admission = admission_.get()},
-          [this] { return model_->sessions(); },
+           .admission = admission_.get(),
+           .headers = headers_.get(),
+           .in_loop = model_->serves_in_loop()},
+          [this] { return open(); },
           [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),
       heartbeat_(loop_->timers(), [this] { beat(); }),
@@ -67,14 +74,28 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
 
 Worker::~Worker() = default;
 
+std::unique_ptr<HeaderReader> Worker::make_header_reader() {
+  if (!HeaderReader::is_needed(sessions_.settings)) return nullptr;
+  return std::make_unique<HeaderReader>(
+      *loop_, sessions_,
+      [this](AcceptedConnection connection) { acceptor_.let_in(std::move(connection)); },
+      [this] { on_session_end(); });
+}
+
+std::size_t Worker::open() const {
+  return model_->sessions() + (headers_ ? headers_->waiting() : 0);
+}
+
 void Worker::run() {
   report(channel_.get(), FromWorker::ready);
   beat();
   loop_->run();
-  if (model_->sessions() == 0) return;
-  // Their stacks are in use: nothing of this process can be taken down in order any more.
-  sessions_.log.warn("{} sessions did not end when cancelled: they end with the worker",
-                     model_->sessions());
+  if (model_->sessions() == 0 && model_->at_rest()) return;
+  // Stacks are in use: nothing of this process can be taken down in order any more.
+  if (model_->sessions() > 0) {
+    sessions_.log.warn("{} sessions did not end when cancelled: they end with the worker",
+                       model_->sessions());
+  }
   std::_Exit(EXIT_SUCCESS);
 }
 
@@ -110,6 +131,10 @@ void Worker::obey(Order order, Fd log) {
 void Worker::serve() {
   std::vector<Acceptor::Socket> sockets;
   for (const auto& [number, scheme] : std::exchange(sockets_, {})) {
+    if (is_datagram(scheme)) {
+      sockets.push_back({Fd(number), scheme});
+      continue;
+    }
     Acceptor::set_timeouts(number, timeouts_);
     // Those that joined others at their address have not listened before; to the rest this only
     // tells the backlog, which may be another one now.
@@ -124,11 +149,11 @@ void Worker::serve() {
 void Worker::start_session(AcceptedConnection connection) {
   // Before it starts, since its handler may crash at once.
   board_.accepted = acceptor_.accepted();
-  board_.open = model_->sessions() + 1;
+  board_.open = open() + 1;
   model_->start(std::move(connection));
 }
 
-void Worker::count_open() { board_.open = model_->sessions(); }
+void Worker::count_open() { board_.open = open(); }
 
 void Worker::beat() {
   report(channel_.get(), FromWorker::alive);
@@ -141,15 +166,16 @@ void Worker::drain(Acceptor::Queues queues, Duration deadline) {
   acceptor_.close(queues);
   draining_ = true;  // only now: sessions that end at once leave others that were just accepted
   model_->begin_drain();
-  if (model_->sessions() == 0) return loop_->stop();
-  sessions_.log.info("draining: {} connections", model_->sessions());
+  if (open() == 0) return loop_->stop();
+  sessions_.log.info("draining: {} connections", open());
   deadline_.arm(after(loop_->now(), deadline));
 }
 
 void Worker::on_deadline() {
-  sessions_.log.warn("drain_timeout has passed: ending {} connections", model_->sessions());
+  sessions_.log.warn("drain_timeout has passed: ending {} connections", open());
+  if (headers_) headers_->close_all();
   model_->cancel_sessions();
-  if (model_->sessions() == 0) return loop_->stop();
+  if (open() == 0) return loop_->stop();
   grace_.arm(after(loop_->now(), kGrace));
 }
 
@@ -163,7 +189,7 @@ void Worker::on_grace_end() {
 void Worker::on_session_end() {
   count_open();
   if (!draining_) return acceptor_.on_session_end();
-  if (model_->sessions() == 0) loop_->stop();
+  if (open() == 0) loop_->stop();
 }
 
 }  // namespace berth

@@ -42,7 +42,10 @@ class Worker {
   void on_channel();
   void obey(Order order, Fd log);
   void beat();
+  std::unique_ptr<HeaderReader> make_header_reader();
   void start_session(AcceptedConnection connection);
+  // Connections that are not yet over, be they sessions or waiting for their header.
+  [[nodiscard]] std::size_t open() const;
   void count_open();
   void serve();
   void drain(Acceptor::Queues queues, Duration deadline);
@@ -54,6 +57,8 @@ class Worker {
   Fd channel_;
   WorkerBoard& board_;
   std::unique_ptr<EventLoop> loop_;
+  // Where the listener has proxies. Before the model, which may fork at once.
+  std::unique_ptr<HeaderReader> headers_;
   std::unique_ptr<Model> model_;
   const Acceptor::Timeouts timeouts_;
   std::vector<ListeningSocket> sockets_;  // until it serves

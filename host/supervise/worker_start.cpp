@@ -34,11 +34,14 @@ void keep_only(const WorkerStart& start) {
 }
 
 // Raised as far as this listener needs and no further: programs that select(2) expect a low limit.
-void raise_descriptor_limit(const ModelRow& model, unsigned max_connections, Log& log) {
+void raise_descriptor_limit(const ModelRow& model, const ListenerSettings& settings,
+                            unsigned max_connections, Log& log) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t needed =
-      rlim_t{max_connections} * model.descriptors_per_connection + kOtherDescriptors;
+  // Whatever the model, the worker itself keeps one that waits for its PROXY header.
+  const unsigned of_each =
+      std::max(model.descriptors_per_connection, HeaderReader::is_needed(settings) ? 1u : 0u);
+  const rlim_t needed = rlim_t{max_connections} * of_each + kOtherDescriptors;
   if (limit.rlim_cur >= needed) return;
   if (limit.rlim_max < needed) {
     log.warn(
@@ -75,15 +78,35 @@ Result<Handler> make_handler(const WorkerStart& start) {
   return handler;
 }
 
+// What the supervisor is told by signals a worker is told on its channel, so that they mean nothing
+// here. They are caught by a function that does nothing: blocked or ignored they would be so in
+// every program that a handler runs, where what is caught is as it is by default (man 2 execve).
+// Where sessions have processes of their own these see to it, and the worker counts on the blocked
+// ones.
+void disregard_signals(const ModelRow& model) {
+  struct sigaction nothing {};
+  nothing.sa_handler = [](int) {};
+  nothing.sa_flags = SA_RESTART;
+  ::sigaction(SIGPIPE, &nothing, nullptr);
+  if (model.process_per_session) return;
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) {
+    ::sigaction(signal, &nothing, nullptr);
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
 // Serves; the text of what kept it from that, if anything did.
 Result<void> serve(WorkerStart& start) {
   const ModelRow& model = *find_model(start.settings.model);
+  disregard_signals(model);
   const unsigned room =
       std::min(share_of(start.settings.max_connections, start.settings.workers, start.index),
                model.most_sessions(start.settings));
   // What the handler does when it is created counts as well.
   if (!model.process_per_session) limit_resources(start.settings.resources);
-  raise_descriptor_limit(model, room, start.log);
+  raise_descriptor_limit(model, start.settings, room, start.log);
   catch_crashes(start.board.crash);
   ::tzset();  // read once here, not in every session's process
   auto handler = make_handler(start);

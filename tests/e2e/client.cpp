@@ -90,6 +90,15 @@ Client::Client(std::uint16_t port, const std::string& from) : socket_(connect_to
   if (socket_ < 0) fail("cannot connect");
 }
 
+Client Client::accepted(int socket) {
+  const timeval patience{kPatience.count(), 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  Client client;
+  client.socket_ = socket;
+  return client;
+}
+
 Client::Client(Client&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
 
 Client& Client::operator=(Client&& other) noexcept {

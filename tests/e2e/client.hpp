@@ -18,6 +18,8 @@ class Client {
   Client(std::uint16_t port, const std::string& from);
   // To a Unix socket: a path, or `@NAME`.
   explicit Client(const std::string& socket);
+  // The other end of a connection that the test has accepted, which it takes over.
+  [[nodiscard]] static Client accepted(int socket);
   Client(Client&& other) noexcept;
   Client& operator=(Client&& other) noexcept;
   ~Client() { close(); }
@@ -48,7 +50,9 @@ class Client {
   [[nodiscard]] std::string address() const;
 
  private:
-  int socket_;
+  Client() = default;
+
+  int socket_ = -1;
 };
 
 // "127.0.0.1:2934"

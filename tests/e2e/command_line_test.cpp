@@ -69,6 +69,7 @@ TEST_CASE("handlers shows those of a folder with their options") {
   CHECK(has(all.out, "colour: 'red' or 'green', default red"));
   CHECK(has(all.out, "no_entry  cannot be used: "));
   CHECK(has(all.out, "exits_at_load  cannot be used: "));
+  CHECK(has(all.out, "Never comes to\\x1b[31m serve."));  // nothing of it reaches the terminal
   CHECK(berth({"handlers", "/nowhere"}).status == 78);
 }
 

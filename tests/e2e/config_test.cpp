@@ -160,17 +160,20 @@ TEST_CASE("where io_uring is forbidden its listeners are refused, with the place
   CHECK(run_program({BERTH_WITHOUT_IO_URING, BERTH_PROGRAM, "check", file}).status == 0);
 }
 
-TEST_CASE("the shipped config is fine") {
-  const TempFolder folder;
-  const std::string file = folder / "berth.yaml";
-  std::string text = contents(BERTH_SHIPPED_CONFIG);
-  const auto at = text.find("plugins:");
-  REQUIRE(at != std::string::npos);
-  text.replace(at, text.find('\n', at) - at, "plugins: " BERTH_PLUGINS);
-  write_file(file, text);
-  const Outcome check = berth({"check", file});
-  CAPTURE(check.err);
-  CHECK(check.status == 0);
+TEST_CASE("the shipped configs are fine") {
+  for (const char* const shipped : {BERTH_SHIPPED_CONFIG, BERTH_SOURCE_FOLDER "/conf/proxy.yaml"}) {
+    CAPTURE(shipped);
+    const TempFolder folder;
+    const std::string file = folder / "berth.yaml";
+    std::string text = contents(shipped);
+    const auto at = text.find("plugins:");
+    REQUIRE(at != std::string::npos);
+    text.replace(at, text.find('\n', at) - at, "plugins: " BERTH_PLUGINS);
+    write_file(file, text);
+    const Outcome check = berth({"check", file});
+    CAPTURE(check.err);
+    CHECK(check.status == 0);
+  }
 }
 
 TEST_CASE("a listener may take a host's name and IPv6") {

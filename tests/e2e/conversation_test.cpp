@@ -189,12 +189,15 @@ TEST_CASE_TEMPLATE("a handler may run and wait for programs", Model, EACH_MODEL)
   CHECK(first.ask("system") == "exit status 7");
 }
 
-// May fail: under thread and select the worker has SIGTERM blocked, and what a handler starts there
-// inherits that.
-TEST_CASE_TEMPLATE("a program that a handler runs can be ended with SIGTERM" * doctest::may_fail(),
-                   Model, EACH_MODEL) {
+TEST_CASE_TEMPLATE("a program that a handler runs can be ended with SIGTERM", Model, EACH_MODEL) {
   HostProcess host(one_listener(Model::name, "probe"));
   CHECK(Client(host.port()).ask("terminate") == "killed by 15");
+}
+
+TEST_CASE_TEMPLATE("a program that a handler runs ends when nobody reads its pipe", Model,
+                   EACH_MODEL) {
+  HostProcess host(one_listener(Model::name, "probe"));
+  CHECK(Client(host.port()).ask("break-pipe") == "killed by 13");
 }
 
 TEST_CASE_TEMPLATE("a handler in plain C serves", Model, EACH_MODEL_AND_TRANSPORT) {

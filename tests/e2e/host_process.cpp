@@ -90,6 +90,11 @@ std::uint16_t HostProcess::port(const std::string& listener, std::size_t nth) co
   return static_cast<std::uint16_t>(std::stoi(address(form, listener, nth)));
 }
 
+std::uint16_t HostProcess::udp_port(const std::string& listener, std::size_t nth) const {
+  static const std::regex form(R"(listening on udp://\S*:(\d+) )");
+  return static_cast<std::uint16_t>(std::stoi(address(form, listener, nth)));
+}
+
 std::string HostProcess::socket(const std::string& listener, std::size_t nth) const {
   static const std::regex form(R"(listening on unix://(\S+) )");
   return address(form, listener, nth);

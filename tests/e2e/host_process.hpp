@@ -44,6 +44,9 @@ class HostProcess {
 
   // The port of a listener's nth address.
   [[nodiscard]] std::uint16_t port(const std::string& listener = "it", std::size_t nth = 0) const;
+  // The same of UDP.
+  [[nodiscard]] std::uint16_t udp_port(const std::string& listener = "it",
+                                       std::size_t nth = 0) const;
   // The path, or `@NAME`, of a listener's nth Unix socket.
   [[nodiscard]] std::string socket(const std::string& listener = "it", std::size_t nth = 0) const;
   // A client of the listener `it`, over the transport that the case is for.

@@ -143,7 +143,10 @@ struct berth_host {
 
   /* Starts to write all of `parts`. Done when the kernel has taken every byte, so that a handler
    * whose client does not read waits here. At most one write may be pending on a connection.
-   * Returns BERTH_DONE or BERTH_PENDING. */
+   * Under a datagram transport each write is one datagram to who sent the one that was read, also
+   * where there is nothing in it; errors: EMSGSIZE (more than 65,507 bytes), ENOTCONN (it came from
+   * a socket without a name), ECONNREFUSED (that socket is gone). Returns BERTH_DONE or
+   * BERTH_PENDING. */
   int (*write)(berth_connection* connection, berth_operation* operation);
 
   /* Starts to wait for `duration` (less than 0 counts as 0). Any number may be pending. Returns
@@ -206,20 +209,30 @@ struct berth_host {
   int (*background)(berth_connection* connection, berth_operation* operation);
 
   /* Since minor version 2. Starts to connect to `bytes.address`: "tcp://HOST:PORT",
-   * "unix:///PATH" or "unix://@NAME". `connection` is the one that the session serves. Names are
-   * resolved without holding up other sessions; the addresses that a name has are tried one after
-   * the other. Any number may be pending, beside everything else.
+   * "unix:///PATH" or "unix://@NAME". Names are resolved without holding up other sessions; the
+   * addresses that a name has are tried one after the other. A Unix socket whose backlog is full is
+   * waited for. Any number may be pending, beside everything else.
    *
-   * Done when a connection is made, which is `bytes.connected` then. It belongs to the session and
-   * is driven like the one that it serves, with the same functions and on the same thread: read,
-   * write, sleep, peer, local, log (`id`, `listener` and `stopping` are the session's). close(),
-   * not finish(), ends it.
+   * Done when a connection is made, which is `bytes.connected` then; null where there is an error.
+   * It belongs to the session and is driven like the one that it serves, with the same functions
+   * and on the same thread: read, write, close_write, peer and local concern it alone, all others
+   * the session whichever of its connections they are called with. close() ends it; finish() ends
+   * the session, and with it all its connections that are still open.
+   *
+   * The listener's idle_timeout is for the client: it runs while the client is waited for, and what
+   * happens on other connections neither starts nor stops it. A read of those waits for as long as
+   * its `duration` says; a write of which the other side takes nothing for write_timeout, or for
+   * idle_timeout where that is shorter, ends with ETIMEDOUT. What ends a session in time
+   * (session_timeout, the drain's deadline) ends what is pending on all its connections.
    *
    * Errors: those of connect (man 2): ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOENT (no such Unix
    * socket), EACCES, EMFILE, of several addresses that of the last; EADDRNOTAVAIL: there is no host
    * of that name; EAGAIN: the name server does not answer; ETIMEDOUT: it took longer than
-   * `duration`, or than the kernel tries (minutes); EINVAL: the address makes no sense;
-   * ECANCELED: the drain's deadline has come; ENOMEM.
+   * `duration`, or than the kernel tries (minutes); EINVAL: the address makes no sense, or is of a
+   * scheme that cannot be connected to; ENOSPC: the model cannot watch so high a descriptor;
+   * ECANCELED: the drain's deadline has come; ENOMEM. Where the session has a thread or a process
+   * to itself that resolves names too, and is not interrupted in it: `duration` may be exceeded by
+   * the resolver's own patience (man 5 resolv.conf).
    *
    * The address is the handler's and must stay until the operation is over. Returns BERTH_DONE or
    * BERTH_PENDING. */
@@ -227,21 +240,32 @@ struct berth_host {
 
   /* Since minor version 2. Makes a connection of a connected stream socket that the handler has,
    * the end of a socketpair(2) say, to be driven as one that connect() made. The host takes the
-   * descriptor over, whatever comes of it: on failure it is closed. Returns 0 and `*adopted`, or an
-   * errno value: EBADF, ENOTSOCK, EPROTOTYPE (not SOCK_STREAM), ENOMEM, ENOSPC (the model cannot
-   * watch so high a descriptor). */
+   * descriptor over, whatever comes of it: on failure it is closed. Its flags, O_NONBLOCK and
+   * FD_CLOEXEC, are the host's to set. Returns 0 and `*adopted`, or an errno value: EBADF,
+   * ENOTSOCK, EPROTOTYPE (not SOCK_STREAM), ENOTCONN (or no longer connected), ENOMEM, ENOSPC (the
+   * model cannot watch so high a descriptor), ECANCELED (the drain's deadline has come). */
   int (*adopt)(berth_connection* connection, int descriptor, berth_connection** adopted);
 
   /* Since minor version 2. Closes a connection that connect() or adopt() made; what was read from
-   * it is taken back. Nothing may be pending on it, and it may not be touched again. Sessions that
-   * end close theirs first. */
+   * it is taken back. Nothing may be pending on it, and it may not be touched again. Where input
+   * has come that nobody has read TCP resets the connection, and what was written last may be lost:
+   * who minds that calls close_write() and reads to the end before. Of the connection that is
+   * served nothing happens. */
   void (*close)(berth_connection* connection);
 
   /* Since minor version 2. There is nothing more to write: the other side sees the end of the
    * stream once it has read all that was written, and can still be read from (shutdown, man 2, with
-   * SHUT_WR). For the connection that is served and for others. No write may be pending; later ones
-   * end with EPIPE. Where the transport knows no such end (datagrams), nothing happens. */
+   * SHUT_WR). A write that is pending ends with EPIPE, later and not from within this call, with
+   * part of it sent perhaps; later ones end so at once. For the connection that is served and for
+   * others. Where the transport knows no such end (datagrams), the other side is not told. */
   void (*close_write)(berth_connection* connection);
+
+  /* Since minor version 2. Nothing more is wanted of the other side: a read that waits ends as at
+   * the end of the stream, later and not from within this call, and so do those that are started
+   * later; one that the host has data at hand for may give that first. The other side is not told.
+   * For the connection that is served and for others; where two tasks copy between two connections,
+   * one that has failed ends the other with this and with close_write(). */
+  void (*close_read)(berth_connection* connection);
 };
 
 /* ---- Options --------------------------------------------------------------------------------- */

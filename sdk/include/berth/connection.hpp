@@ -2,215 +2,29 @@
 #pragma once
 
 #include <berth/abi.h>
+#include <berth/operations.hpp>
 #include <berth/task.hpp>
 
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <limits>
-#include <memory>
-#include <optional>
-#include <stdexcept>
+#include <exception>
 #include <string>
 #include <string_view>
-#include <system_error>
-#include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace berth {
 inline namespace v1 {
 
-// An operation could not be carried out: the other side is gone, it was silent for too long, or the
-// host stops. A handler need not catch it: the session then just ends, without a word of blame.
-class ConnectionLost : public std::system_error {
- public:
-  explicit ConnectionLost(int error) : std::system_error(error, std::generic_category()) {}
-
-  // A read took longer than its `within`, or the client was silent for the idle_timeout or took
-  // nothing of a write for the write_timeout.
-  [[nodiscard]] bool timed_out() const { return code().value() == ETIMEDOUT; }
-  // The drain's deadline has come, or the session has lasted for the session_timeout.
-  [[nodiscard]] bool cancelled() const { return code().value() == ECANCELED; }
-};
-
-// How a read may end before data comes.
-struct ReadOptions {
-  // The longest wait; then the read throws ConnectionLost (timed_out()), and the connection can
-  // still be used. 0: no bound but the listener's idle_timeout.
-  std::chrono::nanoseconds within{0};
-  // The protocol can end here: when the listener drains, the read ends as at the end of the stream.
-  bool ends_on_stop = false;
-};
-
 enum class Level { debug = BERTH_DEBUG, info = BERTH_INFO, warn = BERTH_WARN, error = BERTH_ERROR };
 
 namespace detail {
-
-inline std::int64_t nanoseconds(std::chrono::nanoseconds duration) { return duration.count(); }
-
-// A longer duration than nanoseconds can count waits as long as they can.
-template <class Rep, class Period>
-std::int64_t nanoseconds(std::chrono::duration<Rep, Period> duration) {
-  using Seconds = std::chrono::duration<double>;
-  constexpr std::int64_t kLongest = std::numeric_limits<std::int64_t>::max();
-  if (Seconds(duration) >= Seconds(std::chrono::nanoseconds(kLongest))) return kLongest;
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+class Connect;
 }
 
-[[noreturn]] inline void throw_error(int error) {
-  if (error == EBUSY) throw std::logic_error("two reads or two writes at once on one connection");
-  if (error == EINVAL) throw std::invalid_argument("an operation that makes no sense");
-  throw ConnectionLost(error);
-}
-
-// What a coroutine awaits: it lives in the coroutine's frame, so that no operation allocates.
-// Frames are most of what an idle connection costs, so it is kept small.
-class Operation : protected berth_operation {
- public:
-  Operation(const Operation&) = delete;
-  Operation& operator=(const Operation&) = delete;
-
-  void await_suspend(std::coroutine_handle<> awaiting) noexcept { whom_ = awaiting.address(); }
-
- protected:
-  explicit Operation(berth_connection* connection) : berth_operation{}, whom_(connection) {
-    size = sizeof(berth_operation);
-    complete = [](berth_operation* operation) noexcept {
-      std::coroutine_handle<>::from_address(static_cast<Operation*>(operation)->whom_).resume();
-    };
-  }
-  ~Operation() = default;
-
-  void throw_if_failed() const {
-    if (error != 0) throw_error(error);
-  }
-
-  // Until the operation is started.
-  [[nodiscard]] berth_connection* connection() const {
-    return static_cast<berth_connection*>(whom_);
-  }
-
- private:
-  void* whom_;  // the connection, and from await_suspend() on the coroutine that waits
-};
-
-class [[nodiscard]] Read : public Operation {
- public:
-  explicit Read(berth_connection* connection) : Operation(connection) {}
-  Read(berth_connection* connection, const ReadOptions& options) : Operation(connection) {
-    duration = options.within.count();
-    flags = options.ends_on_stop ? BERTH_ENDS_ON_STOP : 0;
-  }
-  bool await_ready() noexcept { return connection()->host->read(connection(), this) == BERTH_DONE; }
-  std::optional<std::string_view> await_resume() const {
-    throw_if_failed();
-    if ((flags & BERTH_END) != 0) return std::nullopt;
-    return std::string_view(bytes.data.data, bytes.data.size);
-  }
-};
-
-template <std::size_t N>
-class [[nodiscard]] Write : public Operation {
- public:
-  Write(berth_connection* connection, const std::array<berth_bytes, N>& pieces)
-      : Operation(connection), pieces_(pieces) {}
-  bool await_ready() noexcept {
-    bytes.write = {pieces_.data(), N};
-    return connection()->host->write(connection(), this) == BERTH_DONE;
-  }
-  void await_resume() const { throw_if_failed(); }
-
- private:
-  std::array<berth_bytes, N> pieces_;
-};
-
-class [[nodiscard]] Sleep : public Operation {
- public:
-  Sleep(berth_connection* connection, std::int64_t length) : Operation(connection) {
-    duration = length;
-  }
-  bool await_ready() noexcept {
-    return connection()->host->sleep(connection(), this) == BERTH_DONE;
-  }
-  void await_resume() const { throw_if_failed(); }
-};
-
-// GCC before 13 destroys a temporary function with captures twice if it stands in a co_await
-// expression (GCC bug 101367). That matters only where destroying it does something.
-template <class F>
-constexpr bool survives_await =
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
-    std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<F>;
-#else
-    true;
-#endif
-
-// A function and what became of it, in the coroutine's frame while another thread calls it. `F` is
-// a reference if the function has a name, and else the type of the temporary, which is moved here.
-template <class F>
-class [[nodiscard]] Background : public Operation {
- public:
-  using Result = std::invoke_result_t<F>;
-
-  Background(berth_connection* connection, F&& function)
-      : Operation(connection), function_(std::forward<F>(function)) {}
-  bool await_ready() noexcept {
-    if (!host_knows_how()) {
-      call(this);
-      return true;
-    }
-    bytes.call = {&call, this};
-    return connection()->host->background(connection(), this) == BERTH_DONE;
-  }
-  Result await_resume() {
-    throw_if_failed();
-    if (exception_) std::rethrow_exception(std::move(exception_));
-    if constexpr (std::is_reference_v<Result>) {
-      return static_cast<Result>(**result_);
-    } else if constexpr (!std::is_void_v<Result>) {
-      return std::move(*result_);
-    }
-  }
-
- private:
-  // The table of a host of version 1.0 ends before this function.
-  bool host_knows_how() const {
-    constexpr std::size_t kEnd = offsetof(berth_host, background) + sizeof(berth_host::background);
-    return connection()->host->size >= kEnd;
-  }
-  static void call(void* self) noexcept {
-    auto& it = *static_cast<Background*>(self);
-    try {
-      if constexpr (std::is_void_v<Result>) {
-        std::invoke(std::forward<F>(it.function_));
-      } else if constexpr (std::is_reference_v<Result>) {
-        auto&& result = std::invoke(std::forward<F>(it.function_));
-        it.result_.emplace(std::addressof(result));
-      } else {
-        it.result_.emplace(std::invoke(std::forward<F>(it.function_)));
-      }
-    } catch (...) {
-      it.exception_ = std::current_exception();
-    }
-  }
-
-  using Kept = std::conditional_t<
-      std::is_void_v<Result>, std::monostate,
-      std::conditional_t<std::is_reference_v<Result>, std::add_pointer_t<Result>, Result>>;
-
-  F function_;
-  std::optional<Kept> result_;
-  std::exception_ptr exception_;
-};
-
-inline berth_bytes bytes_of(std::string_view text) { return {text.data(), text.size()}; }
-
-}  // namespace detail
+class ClientConnection;
 
 // The connection that a session serves. A handle: copies are the same connection. Valid until
 // serve() ends; used on the session's thread only.
@@ -263,10 +77,38 @@ class Connection {
     return {connection_, std::forward<F>(function)};
   }
 
+  // Connects to "tcp://HOST:PORT", "unix:///PATH" or "unix://@NAME", without holding up others,
+  // also while a name is resolved. Gives a connection of the session's own (<berth/client.hpp>).
+  //
+  //     auto database = co_await connection.connect("tcp://127.0.0.1:5432", {.within = 5s});
+  //
+  // The address must stay valid until then, as the temporaries of a `co_await` expression do.
+  // Throws ConnectFailed; ConnectionLost when the drain's deadline has come.
+  [[nodiscard]] detail::Connect connect(std::string_view address);
+  [[nodiscard]] detail::Connect connect(std::string_view address, const ConnectOptions& options);
+
+  // Makes a connected stream socket that the handler has, the end of a socketpair(2) say, a
+  // connection of the session. The descriptor is the connection's from here on, and is closed if
+  // this fails. Throws std::system_error (EBADF, ENOTSOCK, EPROTOTYPE: not SOCK_STREAM, ENOTCONN,
+  // ENOMEM, ENOSPC: the model cannot watch so high a descriptor); ConnectionLost when the drain's
+  // deadline has come.
+  [[nodiscard]] ClientConnection adopt(int descriptor);
+
+  // Nothing more will be written: the other side sees the end of the stream once it has read all,
+  // and can still be read from. A write that is pending is broken off and throws ConnectionLost, as
+  // later ones do. Where the transport knows no such end (datagrams) the other side is not told.
+  void close_write();
+  // Nothing more is wanted: a read that waits ends as at the end of the stream, in a while, and so
+  // do later ones, perhaps after data that was at hand. The other side is not told. Of two tasks
+  // that copy between two connections, one that has failed ends the other with both of these.
+  // Both throw std::system_error, with ENOSYS, on a host of a version before 1.2.
+  void close_read();
+
   // The other side's address, and the one it connected to: "127.0.0.1:2934", "[::1]:2934". Over a
   // Unix socket: "uid=1000,gid=1000,pid=4711", and "/run/echo.sock" or "@echo".
   [[nodiscard]] std::string peer() const { return text(connection_->host->peer); }
   [[nodiscard]] std::string local() const { return text(connection_->host->local); }
+  // Of a connection that connect() made: where to, and from where.
   // The name of the listener in the config.
   [[nodiscard]] std::string listener() const { return text(connection_->host->listener); }
   // Counts connections from 1; the log names it.
@@ -280,6 +122,8 @@ class Connection {
   }
 
  private:
+  friend class ClientConnection;
+
   std::string text(std::size_t (*get)(const berth_connection*, char*, std::size_t)) const {
     std::array<char, 128> buffer;
     const std::size_t length = get(connection_, buffer.data(), buffer.size());

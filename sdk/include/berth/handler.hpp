@@ -34,6 +34,7 @@
 #pragma once
 
 #include <berth/abi.h>
+#include <berth/client.hpp>
 #include <berth/connection.hpp>
 #include <berth/framing.hpp>
 #include <berth/options.hpp>

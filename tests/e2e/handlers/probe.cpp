@@ -186,6 +186,7 @@ struct Probe {
     if (name == "options") return options();
     if (name == "system") return run_shell("exit 7");
     // It ends itself, unless it was started with the signal blocked or ignored.
+    if (name == "break-pipe") return run_shell("kill -PIPE $$; exit 7");
     if (name == "terminate") return run_shell("kill -TERM $$; exit 7");
     // As shell scripts do it that clean up behind themselves.
     if (name == "terminate-group") return ::kill(0, SIGTERM) == 0 ? "sent" : "not sent";

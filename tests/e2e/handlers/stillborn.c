@@ -40,7 +40,7 @@ BERTH_EXPORT const berth_plugin* berth_plugin_entry(void) {
                                       .size = sizeof(berth_plugin),
                                       .option_size = sizeof(berth_option),
                                       .name = "stillborn",
-                                      .summary = "Never comes to serve.",
+                                      .summary = "Never comes to\x1b[31m serve.",
                                       .create = create,
                                       .destroy = destroy,
                                       .serve = serve};

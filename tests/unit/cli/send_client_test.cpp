@@ -1,6 +1,7 @@
 #include "cli/send_client.hpp"
 
 #include <doctest/doctest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -298,6 +299,90 @@ TEST_CASE("addresses that do not answer share the timeout") {
   CHECK(client.failure() ==
         "cannot connect to tcp://test:1: Connection timed out (no answer at all: is the address "
         "right, does a firewall drop it?)");
+}
+
+// A client that sends datagrams, and the socket that it sends them to.
+class DatagramStage {
+ public:
+  explicit DatagramStage(std::vector<std::string> words) : plan_(plan_for(std::move(words))) {
+    plan_.target = "udp://test:1";
+    plan_.addresses.push_back(berth::local_address(peer.get()));
+    client.start(now);
+  }
+  std::string server_receives() {
+    std::string text(1024, '\0');
+    socklen_t length = sizeof from_;
+    const ssize_t count = recvfrom(peer.get(), text.data(), text.size(), 0,
+                                   reinterpret_cast<sockaddr*>(&from_), &length);
+    REQUIRE(count >= 0);
+    text.resize(static_cast<std::size_t>(count));
+    return text;
+  }
+  void server_sends(const std::string& text) {
+    REQUIRE(sendto(peer.get(), text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&from_),
+                   sizeof from_) >= 0);
+    step();
+  }
+  void step() {
+    pollfd interest = client.interest();
+    REQUIRE(poll(&interest, 1, 10'000) == 1);
+    client.on_ready(now);
+  }
+
+  Fd peer = std::move(
+      berth::listen_on(berth::resolve({berth::Scheme::udp, "127.0.0.1", 0}).value()[0], 0).value());
+
+ private:
+  SendPlan plan_;
+  sockaddr_in from_{};
+
+ public:
+  TimePoint now = TimePoint{} + seconds(1'000'000);
+  Replies replies;
+  SendClient client{plan_, [this](std::string_view reply) { replies.emplace_back(reply); }};
+};
+
+TEST_CASE("each datagram is a word, and each that comes back a reply, also an empty one") {
+  DatagramStage stage({"spam", "", "eggs"});
+  CHECK(stage.server_receives() == "spam");
+  stage.server_sends("a");
+  CHECK(stage.server_receives() == "");
+  stage.server_sends("");
+  CHECK(stage.server_receives() == "eggs");
+  stage.server_sends("much longer than the word was");
+  CHECK(stage.client.finished());
+  CHECK(stage.client.failure().empty());
+  CHECK(stage.replies == Replies{"a", "", "much longer than the word was"});
+}
+
+TEST_CASE("a datagram that is not answered in time is told as lost") {
+  DatagramStage stage({"spam", "eggs"});
+  CHECK(stage.server_receives() == "spam");
+  stage.server_sends("a");
+  CHECK(stage.client.deadline() == stage.now + seconds(30));
+  stage.client.on_deadline(stage.client.deadline());
+  CHECK(stage.client.finished());
+  CHECK(stage.client.failure() ==
+        "no reply from udp://test:1 within 30s (1 of 2 words answered) (a datagram may be lost on "
+        "its way, and so may its answer: try again; the host's log tells which ones it got)");
+}
+
+TEST_CASE("that nobody takes datagrams is told when the first was sent") {
+  SendPlan plan = plan_for({"spam"});
+  plan.target = "udp://test:1";
+  const SocketAddress any = berth::resolve({berth::Scheme::udp, "127.0.0.1", 0}).value()[0];
+  plan.addresses = {berth::local_address(berth::listen_on(any, 0).value().get())};
+  SendClient client(plan, [](std::string_view) {});
+  const TimePoint now = TimePoint{} + seconds(1'000'000);
+  client.start(now);
+  while (!client.finished()) {
+    pollfd interest = client.interest();
+    REQUIRE(poll(&interest, 1, 10'000) == 1);
+    client.on_ready(now);
+  }
+  CHECK(client.failure() ==
+        "cannot connect to udp://test:1: Connection refused (nothing listens there; is `berth run` "
+        "running?)");
 }
 
 }  // namespace

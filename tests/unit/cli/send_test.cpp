@@ -29,6 +29,16 @@ TEST_CASE("an address to send to may be as short as its host") {
   CHECK(url_of("::1", 7) == "tcp://[::1]:7");
 }
 
+TEST_CASE("an address of datagrams is written whole") {
+  CHECK(url_of("udp://a:7") == "udp://a:7");
+  CHECK(url_of("unixgram:///run/s") == "unixgram:///run/s");
+  CHECK(url_of("udp://a:7", 8) == "address 'udp://a:7' has a port already: leave off --port");
+  CHECK(url_of("udp://a:0") ==
+        "address 'udp://a:0' has port 0, which nothing can listen on: write the port that was "
+        "logged");
+  CHECK(url_of("udp://a:7?group=224.0.0.1").find("which is for who listens") != std::string::npos);
+}
+
 TEST_CASE("an address that cannot be sent to is told") {
   CHECK(url_of("a:7", 8) == "address 'a:7' has a port already: leave off --port");
   CHECK(url_of("[::1]:7", 8) == "address '[::1]:7' has a port already: leave off --port");

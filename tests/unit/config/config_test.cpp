@@ -83,6 +83,7 @@ TEST_CASE("the smallest config has the built-in values for all the rest") {
   CHECK(echo.rate.connections == 0);
   CHECK(echo.allow.empty());
   CHECK(echo.deny.empty());
+  CHECK(echo.proxy_from.empty());
   CHECK(echo.resources == ResourceLimits());
 }
 
@@ -99,7 +100,8 @@ std::vector<ListenerSettings> with(const std::string& defaults, const std::strin
 TEST_CASE("limits are what is written, in short or in full") {
   const auto b = with("",
                       ", max_connections_per_source: 10, rate: 600/m, allow: 10.0.0.0/8, "
-                      "deny: [10.1.0.0/16, 'fd00::/8', 192.0.2.1], write_timeout: 20s, "
+                      "deny: [10.1.0.0/16, 'fd00::/8', 192.0.2.1], "
+                      "proxy_from: [192.0.2.8/30, '::1'], write_timeout: 20s, "
                       "session_timeout: 1h, resources: {memory: 64MiB, cpu_time: 1m30s, "
                       "descriptors: 100}")[1];
   CHECK(b.max_connections_per_source == SourceLimit{10, 32, 64});
@@ -109,6 +111,9 @@ TEST_CASE("limits are what is written, in short or in full") {
   REQUIRE(b.deny.size() == 3);
   CHECK(b.deny[1].text() == "fd00::/8");
   CHECK(b.deny[2].text() == "192.0.2.1/32");
+  REQUIRE(b.proxy_from.size() == 2);
+  CHECK(b.proxy_from[0].text() == "192.0.2.8/30");
+  CHECK(b.proxy_from[1].text() == "::1/128");
   CHECK(b.write_timeout == 20s);
   CHECK(b.session_timeout == 1h);
   CHECK(b.resources == ResourceLimits{64u << 20, 90s, 100});
@@ -125,13 +130,16 @@ TEST_CASE("limits are what is written, in short or in full") {
 TEST_CASE("limits of the defaults hold until a listener sets its own, or none") {
   const auto listeners = with(
       ", max_connections_per_source: 10, rate: 100/s, allow: 10.0.0.0/8, deny: 10.1.0.0/16, "
-      "write_timeout: 20s, session_timeout: 1h, resources: {descriptors: 100}",
+      "proxy_from: 192.0.2.8, write_timeout: 20s, session_timeout: 1h, "
+      "resources: {descriptors: 100}",
       ", max_connections_per_source: off, rate: off, allow: off, deny: 10.2.0.0/16, "
-      "write_timeout: off, session_timeout: 2h, resources: off");
+      "proxy_from: off, write_timeout: off, session_timeout: 2h, resources: off");
   CHECK(listeners[0].max_connections_per_source.connections == 10);
   CHECK(listeners[0].rate.connections == 100);
   CHECK(listeners[0].allow.size() == 1);
   CHECK(listeners[0].deny[0].text() == "10.1.0.0/16");
+  REQUIRE(listeners[0].proxy_from.size() == 1);
+  CHECK(listeners[0].proxy_from[0].text() == "192.0.2.8/32");
   CHECK(listeners[0].write_timeout == 20s);
   CHECK(listeners[0].session_timeout == 1h);
   CHECK(listeners[0].resources.descriptors == 100);
@@ -140,6 +148,7 @@ TEST_CASE("limits of the defaults hold until a listener sets its own, or none") 
   CHECK(listeners[1].allow.empty());
   REQUIRE(listeners[1].deny.size() == 1);
   CHECK(listeners[1].deny[0].text() == "10.2.0.0/16");
+  CHECK(listeners[1].proxy_from.empty());
   CHECK(listeners[1].write_timeout == kUnlimited);
   CHECK(listeners[1].session_timeout == 2h);
   CHECK(listeners[1].resources == ResourceLimits());

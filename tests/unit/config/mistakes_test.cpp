@@ -39,7 +39,8 @@ const std::string kRest =
 const std::string kListenerKeys =
     "name, listen, model, handler, options, workers, threads, spare, "
     "connections_per_process, backlog, max_connections, "
-    "max_connections_per_source, rate, allow, deny, idle_timeout, write_timeout, session_timeout, "
+    "max_connections_per_source, rate, allow, deny, proxy_from, idle_timeout, write_timeout, "
+    "session_timeout, "
     "handshake_timeout, "
     "drain_timeout, heartbeat_timeout, user, group, resources";
 const std::string kDefaultsKeys = kListenerKeys.substr(std::string("name, listen, ").size());
@@ -333,7 +334,27 @@ TEST_CASE("networks are written in CIDR notation") {
             "'allow' is an empty list; it must have a network like 10.0.0.0/8 or fd00::/8"),
       limit("deny", "{a: b}", "'deny' must be a network like 10.0.0.0/8 or fd00::/8, not a map"),
       limit("deny", "''", "'deny' is empty; it must be a network like 10.0.0.0/8 or fd00::/8"),
+      limit(
+          "proxy_from", "on",
+          "network 'on' does not begin with an IP address: write one like 10.0.0.0/8 or fd00::/8"),
   });
+}
+
+TEST_CASE("proxies are for listeners that take connections by IP") {
+  const std::string words =
+      "'proxy_from' is about connections by tcp:// and tls://, and this listener has no such "
+      "address (where 'defaults' has it: 'proxy_from: off' here)";
+  const auto listening = [](const std::string& address, const std::string& keys) {
+    return "listeners: [{name: a, listen: '" + address + "', model: fork, handler: echo" + keys +
+           "}]\n";
+  };
+  const std::string proxies = "defaults: {proxy_from: 10.0.0.1}\n";
+  check({
+      {listening("unix://@a", ", proxy_from: 10.0.0.1"), "1:31: listener 'a': " + words + "\n"},
+      {proxies + listening("unix://@a", ""), "2:31: listener 'a': " + words + "\n"},
+  });
+  CHECK(load(proxies + listening("unix://@a", ", proxy_from: off")).mistakes == "");
+  CHECK(load(proxies + listening("tcp://h:1", "")).mistakes == "");
 }
 
 TEST_CASE("resources are a size, whole seconds and a number") {

@@ -206,6 +206,60 @@ TEST_CASE("what is wrong with the address of a Unix socket is told with the reme
   check_error("/run/s", "address '/run/s' has no scheme: write unix:///run/s");
 }
 
+TEST_CASE("an address of datagrams is taken, and written back the same") {
+  for (const std::string text :
+       {"udp://0.0.0.0:5000", "udp://[::1]:0", "udp://my.host:7", "unixgram:///run/log.sock",
+        "unixgram:///run/log.sock?mode=0600&user=a&group=b", "unixgram://@log",
+        "udp://0.0.0.0:5000?group=239.1.2.3", "udp://[::]:5000?group=ff02::1&interface=eth0.7",
+        "udp://my.host:7?group=224.0.0.1&group=ff15::7&interface=192.0.2.1"}) {
+    CAPTURE(text);
+    const auto parsed = parse_address(text);
+    REQUIRE_MESSAGE(parsed, error_of(text));
+    CHECK(berth::is_datagram(parsed.value().scheme));
+    CHECK(parsed.value().url() == text);
+  }
+  const Address address = parse_address("udp://[::]:7?interface=lo&group=ff02::1").value();
+  CHECK(address.multicast == berth::Multicast{{"ff02::1"}, "lo"});
+  CHECK(resolve(address).value()[0].is_datagram());
+  CHECK(resolve(address).value()[0].url() == "udp://[::]:7");
+  CHECK(resolve({Scheme::unix_datagram, "/s"}).value()[0].url() == "unixgram:///s");
+}
+
+TEST_CASE("what is wrong with a group is told with the remedy") {
+  const auto check = [](const std::string& rest, const std::string& error) {
+    check_error("udp://" + rest, "address 'udp://" + rest + "' " + error);
+  };
+  check("239.1.2.3:5",
+        "has a group of multicast for a host: write udp://0.0.0.0:5?group=239.1.2.3");
+  check("[ff02::1]:5", "has a group of multicast for a host: write udp://[::]:5?group=ff02::1");
+  check("a:5?", "has nothing behind the '?': leave it off");
+  check("a:5?group=10.0.0.1",
+        "has the group '10.0.0.1': a group is an address from 224.0.0.0 to 239.255.255.255, or one "
+        "of IPv6 that begins with ff");
+  check("[::]:5?group=239.1.2.3",
+        "has the group 239.1.2.3, which is not of the address's kind: write "
+        "udp://0.0.0.0:5?group=239.1.2.3");
+  check("0.0.0.0:5?group=ff02::1",
+        "has the group ff02::1, which is not of the address's kind: write "
+        "udp://[::]:5?group=ff02::1");
+  check("a:5?group=224.0.0.1&group=224.0.0.1",
+        "has the group 224.0.0.1 twice: leave off one of them");
+  check("a:5?interface=lo",
+        "names an interface and no group: an interface is where groups are joined: write "
+        "?group=239.1.2.3&interface=lo");
+  check("a:5?group=224.0.0.1&interface=",
+        "has the interface '': write its name, like eth0 (ip link lists them), or an IPv4 address "
+        "that it has");
+  check("a:5?group=224.0.0.1&interface=a&interface=b",
+        "has 'interface' twice: leave off one of them");
+  check("a:5?groop=224.0.0.1",
+        "has 'groop' behind the '?'; did you mean 'group'?: there can be 'group' or 'interface', "
+        "as in ?group=239.1.2.3&interface=eth0");
+  check_error("tcp://a:5?group=224.0.0.1",
+              "address 'tcp://a:5?group=224.0.0.1' goes on after the port: leave off "
+              "'?group=224.0.0.1', as in tcp://a:5");
+}
+
 TEST_CASE("the name of a Unix socket comes back from the kernel's form") {
   for (const std::string& name : {std::string("/run/echo.sock"), std::string("@echo"),
                                   "/" + std::string(106, 'b'), "@" + std::string(106, 'a')}) {
@@ -245,6 +299,14 @@ TEST_CASE("no text makes the parser do anything but answer") {
       }
     }
   }
+}
+
+TEST_CASE("only a name needs the resolver") {
+  using berth::needs_resolver;
+  CHECK(needs_resolver({Scheme::tcp, "localhost", 7}));
+  CHECK_FALSE(needs_resolver({Scheme::tcp, "127.0.0.1", 7}));
+  CHECK_FALSE(needs_resolver({Scheme::tcp, "::1", 7}));
+  CHECK_FALSE(needs_resolver({Scheme::unix_socket, "@echo"}));
 }
 
 TEST_CASE("a numeric host resolves to itself alone") {

@@ -45,7 +45,7 @@ class FakeHost : public berth_connection {
     while (!pending.empty()) complete_next();
   }
 
-  enum class Kind { read, write, sleep, background };
+  enum class Kind { read, write, sleep, background, connect };
   struct Pending {
     Kind kind;
     berth_operation* operation;
@@ -53,9 +53,12 @@ class FakeHost : public berth_connection {
 
   // What the operations are to do.
   bool reads_wait = false, writes_wait = false, sleeps_wait = false, calls_wait = false;
+  bool connects_wait = false;
   std::deque<Input> input;  // when it is used up, the stream has ended
   int write_error = 0, sleep_error = 0;
-  int call_error = 0;  // and nothing is called
+  int call_error = 0;         // and nothing is called
+  FakeHost* other = nullptr;  // what connect() and adopt() make
+  int connect_error = 0, adopt_error = 0;
   std::string peer_text = "192.0.2.7:2934";
   bool stopping = false;
 
@@ -68,6 +71,10 @@ class FakeHost : public berth_connection {
   unsigned read_flags = 0;
   int reads = 0;
   std::vector<std::pair<int, std::string>> logged;
+  std::string connected_to;
+  std::int64_t connect_duration = -1;
+  std::vector<int> adopted;
+  int closes = 0, write_closes = 0, read_closes = 0;
   int finishes = 0, outcome = -1;
   std::string finish_text;
 
@@ -112,6 +119,12 @@ class FakeHost : public berth_connection {
       case Kind::background:
         operation.error = call_error;
         if (call_error == 0) call(operation);
+        return;
+      case Kind::connect:  // the address is looked at now, as the parts of a write are
+        connected_to.assign(operation.bytes.address.data, operation.bytes.address.size);
+        connect_duration = operation.duration;
+        operation.error = connect_error;
+        if (connect_error == 0) operation.bytes.connected = other;
     }
   }
 
@@ -171,6 +184,19 @@ inline const berth_host FakeHost::kTable = {
         [](berth_connection* c, berth_operation* o) {
           return of(c).start(Kind::background, of(c).calls_wait, *o);
         },
+    .connect =
+        [](berth_connection* c, berth_operation* o) {
+          return of(c).start(Kind::connect, of(c).connects_wait, *o);
+        },
+    .adopt =
+        [](berth_connection* c, int descriptor, berth_connection** adopted) {
+          of(c).adopted.push_back(descriptor);
+          if (of(c).adopt_error == 0) *adopted = of(c).other;
+          return of(c).adopt_error;
+        },
+    .close = [](berth_connection* c) { ++of(c).closes; },
+    .close_write = [](berth_connection* c) { ++of(c).write_closes; },
+    .close_read = [](berth_connection* c) { ++of(c).read_closes; },
 };
 
 // Awaits a task within a session and keeps what it gives. The references outlive the session.

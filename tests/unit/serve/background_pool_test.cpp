@@ -9,6 +9,7 @@
 #include <functional>
 #include <latch>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -26,13 +27,13 @@ class Calls {
             loop.demultiplexer(), [this](berth_operation& operation) { on_end(operation); },
             most_threads) {}
 
-  void start(std::function<void()> function) {
+  void start(std::function<void()> function, std::shared_ptr<void> kept = nullptr) {
     Call& call = calls_.emplace_back();
     call.function = std::move(function);
     call.operation.error = -1;
     call.operation.bytes.call = {[](void* it) { (*static_cast<std::function<void()>*>(it))(); },
                                  &call.function};
-    REQUIRE(pool.start(call.operation, session_));
+    REQUIRE(pool.start(call.operation, session_, std::move(kept)));
   }
   // Turns the loop until so many have ended in all.
   void turn_until(std::size_t count) {
@@ -73,6 +74,39 @@ TEST_CASE("a call is made on a thread of the pool and told of on the loop's") {
   CHECK(calls.errors == std::vector{0});
   CHECK(called != std::this_thread::get_id());
   CHECK(calls.told_on == std::vector{std::this_thread::get_id()});
+}
+
+TEST_CASE("what a call needs stays until it is told of, or will not be made") {
+  std::weak_ptr<int> needed, never_needed;
+  {
+    Calls calls(1);
+    std::latch begun(1), go_on(1);
+    auto kept = std::make_shared<int>(1), other = std::make_shared<int>(2);
+    needed = kept;
+    never_needed = other;
+    calls.start(
+        [&] {
+          begun.count_down();
+          go_on.wait();
+        },
+        std::move(kept));
+    calls.start([] {}, std::move(other));
+    begun.wait();
+    CHECK(calls.pool.busy());
+    CHECK_FALSE(needed.expired());
+    go_on.count_down();
+    calls.turn_until(1);
+    CHECK(needed.expired());
+  }
+  CHECK(never_needed.expired());
+}
+
+TEST_CASE("a pool whose calls have all returned is not busy") {
+  Calls calls(2);
+  CHECK_FALSE(calls.pool.busy());
+  calls.start([] {});
+  calls.turn_until(1);
+  CHECK_FALSE(calls.pool.busy());
 }
 
 TEST_CASE("a thread that is through is used again before another is started") {

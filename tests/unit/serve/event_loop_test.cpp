@@ -33,6 +33,32 @@ TEST_CASE("a loop turns until it is stopped, and can be run again") {
   }
 }
 
+TEST_CASE("the end of a turn is called once, after all else, and may ask for another") {
+  struct End final : TurnEnd {
+    explicit End(std::vector<int>& into, EventLoop& of) : order(into), loop(of) {}
+    void on_turn_end() override {
+      order.push_back(2);
+      if (order.size() < 4) loop.at_turn_end(*this);
+    }
+    std::vector<int>& order;
+    EventLoop& loop;
+  };
+  Loop loop;
+  std::vector<int> order;
+  End end(order, loop), forgotten(order, loop);
+  CallTimer stop(loop.timers(), [&] { loop.stop(); });
+  CallTimer start(loop.timers(), [&] {
+    loop.at_turn_end(end);
+    loop.at_turn_end(forgotten);
+    loop.forget_turn_end(forgotten);
+    stop.arm(Clock::now());
+    order.push_back(1);
+  });
+  start.arm(Clock::now());
+  loop.run();
+  CHECK(order == std::vector{1, 2, 2, 2});
+}
+
 TEST_CASE("no timer of a loop is early, and they come in order") {
   Loop loop;
   std::vector<int> order;

@@ -63,6 +63,16 @@ TEST_CASE("without a limit everybody may come at any time") {
   CHECK(comes(gate, TimePoint()));
 }
 
+TEST_CASE("as many may come at once as come one after the other") {
+  RateGate gate(1s, 3);
+  CHECK(gate.room(kStart, 10) == 3);
+  CHECK(gate.room(kStart, 2) == 2);
+  CHECK(comes(gate, kStart));
+  CHECK(gate.room(kStart, 10) == 2);
+  CHECK(gate.room(kStart + 1s, 10) == 3);
+  CHECK(RateGate().room(kStart, 10) == 10);
+}
+
 TEST_CASE("the longest interval and the largest burst go together") {
   RateGate gate(std::chrono::hours(1) * 1024, 1'000'000);
   for (int i = 0; i < 20; ++i) REQUIRE(comes(gate, kStart));

@@ -98,6 +98,16 @@ struct CallOp final : Operation {
   std::function<void()> call_;
 };
 
+struct ConnectOp final : Operation {
+  ConnectOp(berth_connection* c, std::string_view address, std::chrono::nanoseconds within = {})
+      : Operation(c) {
+    bytes.address = {address.data(), address.size()};
+    duration = within.count();
+  }
+  int start() override { return connection->host->connect(connection, this); }
+  berth_connection* connected() const { return bytes.connected; }
+};
+
 inline void finish(berth_connection* c, int outcome = BERTH_FINISHED, std::string_view text = {}) {
   c->host->finish(c, outcome, {text.data(), text.size()});
 }

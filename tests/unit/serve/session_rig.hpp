@@ -134,6 +134,8 @@ class Session {
   LogFile log;
   SessionReport report;
   bool close_client = true;
+  // Changes what is accepted; the loop is null where the session blocks.
+  std::function<void(AcceptedConnection&, EventLoop*)> prepare = [](auto&, auto*) {};
   std::function<void(EventLoop&)> in_loop = [](EventLoop&) {};  // before it turns
 
  private:
@@ -142,12 +144,17 @@ class Session {
 
   [[nodiscard]] bool blocks() const { return under_ == kBlocking; }
 
-  AcceptedConnection accepted() {
-    return {.socket = std::move(pair_.served), .peer = {}, .id = 17, .accepted = Clock::now()};
+  AcceptedConnection accepted(EventLoop* loop = nullptr) {
+    AcceptedConnection made;
+    made.socket = std::move(pair_.served);
+    made.id = 17;
+    made.accepted = Clock::now();
+    prepare(made, loop);
+    return made;
   }
 
   void set_timeout(int option, Duration limit) {
-    if (limit == kUnlimited) return;
+    if (limit == kUnlimited || !pair_.served) return;
     const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(limit).count();
     const timeval timeout{whole / 1'000'000, whole % 1'000'000};
     REQUIRE(::setsockopt(pair_.served.get(), SOL_SOCKET, option, &timeout, sizeof timeout) == 0);
@@ -176,7 +183,7 @@ class Session {
     orders.start(loop.demultiplexer(), order_.get());
     CallTimer idle(loop.timers(), [this] { looped_->end(ETIMEDOUT); });
     if (settings.idle_timeout != kUnlimited) idle.arm(after(Clock::now(), settings.idle_timeout));
-    looped_.emplace(context, accepted(), owner);
+    looped_.emplace(context, accepted(&loop), owner);
     in_loop(loop);
     REQUIRE(looped_->start());
     if (!owner.is_over) loop.run();

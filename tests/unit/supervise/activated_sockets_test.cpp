@@ -78,7 +78,7 @@ TEST_CASE("what nobody takes is told with its name, its address and the remedy")
         "listener)");
 }
 
-TEST_CASE("only a bound stream socket of TCP can be served") {
+TEST_CASE("only a bound socket of streams or datagrams can be served") {
   const Fd socket = listening();
   CHECK(objection_to(socket.get()) == "fine");
   CHECK(address_of_listening(socket.get()).value() == local_address(socket.get()));
@@ -87,7 +87,18 @@ TEST_CASE("only a bound stream socket of TCP can be served") {
   const Fd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   CHECK(objection_to(file.get()) == "is no socket");
   const Fd datagrams(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  CHECK(objection_to(datagrams.get()) == "is no stream socket (ListenStream= makes one)");
+  CHECK(objection_to(datagrams.get()) == "is not bound to a port");
+  const auto bound =
+      listen_on(resolve(parse_address("udp://127.0.0.1:0").value()).value().at(0), 0);
+  CHECK(objection_to(bound.value().get()) == "fine");
+  CHECK(address_of_listening(bound.value().get()).value().url().starts_with("udp://127.0.0.1:"));
+  const SocketAddress taken = local_address(bound.value().get());
+  REQUIRE(::connect(datagrams.get(), taken.get(), taken.size()) == 0);
+  CHECK(objection_to(datagrams.get()) ==
+        "is connected, and would take datagrams of one sender alone");
+  const Fd raw(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  CHECK(objection_to(raw.get()) ==
+        "is neither a stream socket nor one of datagrams (ListenStream=, ListenDatagram=)");
   const Fd local(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   CHECK(objection_to(local.get()) == "is not bound to a path");
   const Fd unbound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

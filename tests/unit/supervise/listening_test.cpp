@@ -135,6 +135,58 @@ TEST_CASE("a socket that was shut down is not taken over") {
   CHECK(identities(second.sockets[0])[0] == identities(first.sockets[0])[1]);
 }
 
+ListenerSettings datagrams(std::uint16_t port, unsigned workers, Multicast groups = {}) {
+  ListenerSettings settings = listener("a", {port}, workers);
+  settings.listen[0] = {Scheme::udp, "0.0.0.0", port, {}, std::move(groups)};
+  return settings;
+}
+
+TEST_CASE("sockets of UDP are taken over, and those that are added are bound when all is settled") {
+  LogSettings settings;
+  settings.file = "/dev/null";
+  Log log;
+  REQUIRE(log.open(settings));
+  const Bound first = bind(datagrams(0, 1));
+  REQUIRE(first.problems.empty());
+  CHECK(first.sockets[0].scheme == Scheme::udp);
+  Bound second = bind(datagrams(0, 2), {&first.sockets}, &first.sockets);
+  REQUIRE(second.problems.empty());
+  const auto& sockets = second.sockets[0].sockets;
+  REQUIRE(sockets.size() == 2);
+  CHECK(identities(second.sockets[0])[0] == identities(first.sockets[0])[0]);
+  CHECK_FALSE(is_listening(sockets[1].get()));
+  adapt(datagrams(0, 2), second.sockets, log);
+  CHECK(local_address(sockets[1].get()) == second.sockets[0].actual);
+}
+
+TEST_CASE("a worker of datagrams that is given up has a socket that is bound to nothing") {
+  Bound bound = bind(datagrams(0, 2));
+  REQUIRE(bound.problems.empty());
+  refuse_clients(bound.sockets, 1, 2, false);
+  CHECK(is_listening(bound.sockets[0].sockets[0].get()));
+  CHECK_FALSE(is_listening(bound.sockets[0].sockets[1].get()));
+  const Bound next = bind(datagrams(0, 2), {&bound.sockets}, &bound.sockets);
+  REQUIRE(next.problems.empty());
+  CHECK(identities(next.sockets[0])[0] == identities(bound.sockets[0])[0]);
+}
+
+TEST_CASE(
+    "groups are joined at once by a new socket, and by one that was taken over when settled") {
+  const Multicast groups = {{"239.1.2.3"}, "lo"};
+  const auto joined = [](const BoundAddress& bound) { return bound.joined.groups.size(); };
+  const Bound first = bind(datagrams(0, 1, groups));
+  REQUIRE_MESSAGE(first.problems.empty(), first.problems);
+  CHECK(joined(first.sockets[0]) == 1);
+  const Bound second = bind(datagrams(0, 1), {&first.sockets}, &first.sockets);
+  CHECK(joined(second.sockets[0]) == 1);
+  CHECK(second.sockets[0].wanted.groups.empty());
+  CHECK(bind(datagrams(0, 1, {{"239.1.2.3"}, "none"}))
+            .problems.find("cannot join the group 239.1.2.3 on interface 'none'") !=
+        std::string::npos);
+  CHECK(bind(datagrams(0, 1, {{"ff02::1"}, ""}))
+            .problems.find("'0.0.0.0' has no address of its kind") != std::string::npos);
+}
+
 // As a service manager's socket that bears `name`, made by this process.
 ActivatedSockets handed_over(const std::string& name, Fd socket) {
   const SocketAddress address = local_address(socket.get());

@@ -1,0 +1,27 @@
+#include "serve/blocking_client.hpp"
+
+#include <sys/socket.h>
+
+namespace berth {
+
+void BlockingClient::go_on() {
+  if (writing()) carry_on_write();
+  if (reading()) carry_on_read();
+}
+
+Received BlockingClient::receive() {
+  return receive_from(socket_.get(), session_.buffers_, MSG_DONTWAIT);
+}
+
+ssize_t BlockingClient::send(const iovec* pieces, std::size_t count) {
+  const ssize_t result = send_to(socket_.get(), pieces, count, MSG_DONTWAIT);
+  if (result == kNotYet) write_waits();
+  return result;
+}
+
+std::unique_ptr<ClientConnection> BlockingClientSet::make(Fd socket, const Peer& peer) {
+  session_.reserve_polled(size() + 1);
+  return std::make_unique<BlockingClient>(session_, std::move(socket), peer);
+}
+
+}  // namespace berth
