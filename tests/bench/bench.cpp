@@ -16,6 +16,7 @@
 #include "options.hpp"
 #include "report.hpp"
 #include "start.hpp"
+#include "tls.hpp"
 
 namespace berth::bench {
 namespace {
@@ -49,7 +50,9 @@ struct Interrupted : std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
-void heed_interruptions() {
+void handle_signals() {
+  // OpenSSL writes with write(2). A handler, since what is ignored stays so in the servers.
+  std::signal(SIGPIPE, [](int) {});
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
   for (const int signal : {SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
@@ -73,6 +76,23 @@ void require_programs(const Options& options) {
   if (!options.berth.empty() && access(options.berth.c_str(), X_OK) != 0) {
     throw system_failure("cannot run the host, " + options.berth.string());
   }
+  const bool tls =
+      std::any_of(options.workloads.begin(), options.workloads.end(),
+                  [](const Workload& workload) { return workload.transport == Transport::tls; });
+  if (tls && !can_speak_tls()) throw Failure("TLS: this benchmark was built without OpenSSL");
+}
+
+// Those that are missing are told.
+void leave_out_missing(Options& options) {
+  if (options.peers.empty()) return;
+  std::erase_if(options.peers, [&](const Peer* peer) {
+    const std::string why = why_missing(*peer, options);
+    if (!why.empty()) std::fprintf(stderr, "left out: %s (%s)\n", peer->name, why.c_str());
+    return !why.empty();
+  });
+  if (options.peers.empty() && options.subjects.front().field->of_proxies) {
+    throw Failure("none of the proxies is installed (.ci/install-packages bench does that)");
+  }
 }
 
 // False if it failed, which has been said then.
@@ -88,32 +108,29 @@ bool try_to_measure(const std::string& title, const std::function<void(const Pro
   }
 }
 
-// What a model, or the peers, are put to: each kind of work but the one that takes no server of
-// theirs, with as many connections as this model is to hold.
-std::vector<Workload> workloads_for(const Model* model, const std::vector<Workload>& workloads) {
+// What a subject is put to: each kind of work but the one that takes no server of its own, with as
+// many connections as this model is to hold.
+std::vector<Workload> workloads_for(const Subject& subject,
+                                    const std::vector<Workload>& workloads) {
   std::vector<Workload> own;
   for (Workload workload : workloads) {
     if (workload.kind->kind == Kind::start) continue;
-    const Model& reference = model != nullptr ? *model : kModels[0];
+    const Model& reference = subject.model != nullptr ? *subject.model : kModels[0];
     if (workload.connections == 0) workload.connections = reference.idle_connections;
     own.push_back(workload);
   }
   return own;
 }
 
-// Null stands for the peers.
-using Subjects = std::vector<const Model*>;
-
-int measure_everything(const Options& options, const Subjects& subjects, Results& results) {
+int measure_everything(const Options& options, Results& results) {
   int failures = 0;
-  for (const Model* model : subjects) {
-    for (const Workload& workload : workloads_for(model, options.workloads)) {
+  for (const Subject& subject : options.subjects) {
+    for (const Workload& workload : workloads_for(subject, options.workloads)) {
       if (interrupted != 0) return failures;
-      const std::string title =
-          std::string(model != nullptr ? model->name : "peers") + ", " + workload.title();
+      const std::string title = std::string(subject.name()) + ", " + workload.title();
       failures += !try_to_measure(title, [&](const Progress& progress) {
         require_descriptors({workload});
-        results.comparisons.push_back(measure(options, model, workload, progress));
+        results.comparisons.push_back(measure(options, subject, workload, progress));
         failures += static_cast<int>(results.comparisons.back().left_out.size());
       });
     }
@@ -137,14 +154,9 @@ void write_csv(const Options& options, const Results& results) {
 
 int run(Options options) {
   require_programs(options);
-  const Subjects subjects = options.peers.empty() ? options.models : Subjects{nullptr};
-  std::erase_if(options.peers, [&](const Peer* peer) {
-    const std::string why = why_missing(*peer, options);
-    if (!why.empty()) std::fprintf(stderr, "left out: %s (%s)\n", peer->name, why.c_str());
-    return !why.empty();
-  });
+  leave_out_missing(options);
   Results results;
-  const int failures = measure_everything(options, subjects, results);
+  const int failures = measure_everything(options, results);
   std::fputs(report(results, options.markdown).c_str(), stdout);
   if (!options.csv.empty()) write_csv(options, results);
   if (failures > 0) std::fprintf(stderr, "measurements that failed: %d\n", failures);
@@ -160,7 +172,7 @@ int main(int argc, char** argv) {
   if (!options) return status;
   // Children of a server that lost their parent come here to be ended.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
-  berth::bench::heed_interruptions();
+  berth::bench::handle_signals();
   try {
     return berth::bench::run(*options);
   } catch (const std::exception& error) {

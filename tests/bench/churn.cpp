@@ -1,14 +1,14 @@
 #include "churn.hpp"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
 
 namespace berth::bench {
-Churn::Churn(const Workload& workload, std::uint16_t port)
-    : Load(port),
+
+Churn::Churn(const Workload& workload, const Destination& destination)
+    : Load(destination),
       message_(workload.kind->message),
       connections_(static_cast<std::size_t>(workload.connections)) {
   run({.limit = connections_.size()});
@@ -22,68 +22,79 @@ void Churn::start() {
 
 void Churn::open(std::uint32_t slot) {
   Connection& connection = connections_[slot];
-  connection.socket = open_socket(opened_++);
+  Fd socket = open_socket(opened_++);
+  connect_to_server(socket.get());
+  connection.channel = channel_on(std::move(socket));
+  connection.watched = 0;
   connection.stage = Stage::connecting;
   connection.received = 0;
   connection.position += message_;
-  connect_to_server(connection.socket.get());
   count_asked(1);
-  // Over loopback the handshake is usually done when connect returns, though it says otherwise.
-  if (ask(slot))
-    watch(connection.socket.get(), connection.stage == Stage::connecting ? EPOLLOUT : EPOLLIN,
-          slot);
+  // Over loopback the connection is usually made when connect returns, though it says otherwise.
+  ask(slot);
 }
 
-// False if the connection was lost on the way.
-bool Churn::ask(std::uint32_t slot) {
+void Churn::ask(std::uint32_t slot) {
   Connection& connection = connections_[slot];
-  const ssize_t sent =
-      send(connection.socket.get(), pattern(slot, connection.position), message_, MSG_NOSIGNAL);
+  const ssize_t sent = connection.channel->send(pattern(slot, connection.position), message_);
   if (sent == static_cast<ssize_t>(message_)) {
     connection.stage = Stage::awaiting_reply;
-  } else if (sent >= 0 || errno != EAGAIN) {
+    watch_for(slot, EPOLLIN);
+  } else if (sent < 0 && errno == EAGAIN) {
+    watch_for(slot, connection.channel->awaited());
+  } else {
     lose(slot, sent >= 0 ? "short write" : std::strerror(errno));
-    return false;
   }
-  return true;
+}
+
+void Churn::watch_for(std::uint32_t slot, std::uint32_t events) {
+  Connection& connection = connections_[slot];
+  if (connection.watched == events) return;
+  watch(connection.channel->socket(), events, slot, connection.watched != 0);
+  connection.watched = events;
 }
 
 void Churn::handle(std::uint32_t slot, std::uint32_t) {
   Connection& connection = connections_[slot];
-  if (connection.stage != Stage::connecting) return receive(slot);
-  if (ask(slot) && connection.stage == Stage::awaiting_reply) {
-    watch(connection.socket.get(), EPOLLIN, slot, true);
-  }
+  if (connection.stage == Stage::connecting) return ask(slot);
+  while (receive(slot) && connection.channel->has_received_more()) continue;
 }
 
-void Churn::receive(std::uint32_t slot) {
+// False once the connection has come to its end.
+bool Churn::receive(std::uint32_t slot) {
   Connection& connection = connections_[slot];
-  const ssize_t size = recv(connection.socket.get(), buffer(), buffer_size(), 0);
-  if (size < 0 && errno == EAGAIN) return;
-  if (size < 0) return lose(slot, std::strerror(errno));
-  if (connection.stage == Stage::awaiting_close) {
-    if (size > 0)
-      throw Failure("connection " + std::to_string(slot) + ": more received than was sent");
-    connection.socket.reset();
+  const ssize_t size = connection.channel->receive(buffer(), buffer_size());
+  if (size < 0 && errno == EAGAIN) return true;
+  if (size < 0) {
+    lose(slot, std::strerror(errno));
+    return false;
+  }
+  if (size == 0 && connection.stage == Stage::awaiting_close) {
+    connection.channel.reset();
     count_answered(1);
     if (may_ask() > 0) open(slot);
-    return;
+    return false;
   }
-  if (size == 0) return lose(slot, "the server closed the connection");
+  if (size == 0) {
+    lose(slot, "the server closed the connection");
+    return false;
+  }
   const auto arrived = static_cast<std::size_t>(size);
   if (connection.received + arrived > message_) {
-    throw Failure("connection " + std::to_string(slot) + ": more received than was sent");
+    throw Failure(name_of(slot) + ": more received than was sent");
   }
   verify(slot, connection.position + connection.received, arrived);
   connection.received += arrived;
-  if (connection.received < message_) return;
-  shutdown(connection.socket.get(), SHUT_WR);
-  connection.stage = Stage::awaiting_close;
+  if (connection.received == message_) {
+    connection.channel->end_sending();
+    connection.stage = Stage::awaiting_close;
+  }
+  return true;
 }
 
 void Churn::lose(std::uint32_t slot, const char* why) {
-  connections_[slot].socket.reset();
-  count_lost(1, "connection " + std::to_string(slot) + ": " + why);
+  connections_[slot].channel.reset();
+  count_lost(1, name_of(slot) + ": " + why);
 }
 
 }  // namespace berth::bench

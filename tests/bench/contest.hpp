@@ -8,6 +8,7 @@
 #include "options.hpp"
 #include "server.hpp"
 #include "temporary_folder.hpp"
+#include "tls.hpp"
 
 namespace berth::bench {
 
@@ -16,17 +17,23 @@ struct Entrant {
   Command command;
   // Where it fails it is left out; the failure of any other fails the whole comparison.
   bool optional = false;
+  std::unique_ptr<Server> upstream = nullptr;  // which a proxy stands before
+};
+
+// What the entrants are made for.
+struct Setting {
+  const Options& options;
+  const Workload& workload;
+  const TemporaryFolder& folder;
+  const Certificate& certificate;  // for TLS alone
 };
 
 class Contest {
  public:
-  // The bare server of a model, a second copy of it, and the host with one listener under that
-  // model.
-  static std::vector<Entrant> of_model(const Options& options, const Model& model,
-                                       const Workload& workload, const TemporaryFolder& folder);
-  // The bare epoll server, a second copy of it, the host's event loops, and all the peers chosen.
-  static std::vector<Entrant> of_peers(const Options& options, const Workload& workload,
-                                       const TemporaryFolder& folder);
+  // Of a model: its bare server, a second copy of it, and the host with one listener under that
+  // model. Of a field: its reference, a second copy of it, the host's event loops, and all its
+  // members that were chosen.
+  static std::vector<Entrant> entrants_of(const Subject& subject, const Setting& setting);
 
   // Starts them; throws Failure if one does not start that is not optional.
   Contest(std::vector<Entrant> entrants, const std::vector<int>& cores);

@@ -30,7 +30,7 @@ std::string heading(int rounds) {
   return "# machine: " + processor_name() + ", " + format("%ld", sysconf(_SC_NPROCESSORS_ONLN)) +
          " cores, " + system.sysname + " " + system.release + "\n# date: " + date.data() +
          format("\n# rounds: %d\n", rounds) +
-         "subject,workers,work,connections,server,quantity,value,ratio,low,high\n";
+         "subject,transport,workers,work,connections,server,quantity,value,ratio,low,high\n";
 }
 
 // Ratios are to the first server of the comparison, within the rounds.
@@ -44,9 +44,10 @@ std::string quantity(const std::string& line, const Measured& server, const Meas
 std::string lines_of(const Comparison& comparison) {
   std::string text;
   const Measured& reference = comparison.servers.front();
-  const std::string start = std::string(comparison.model ? comparison.model->name : "peers") +
-                            format(",%d,%s,%d,", comparison.workers, comparison.workload.kind->name,
-                                   comparison.workload.connections);
+  const std::string start =
+      comparison.subject.name() +
+      format(",%s,%d,%s,%d,", facts_of(comparison.workload.transport).name, comparison.workers,
+             comparison.workload.kind->name, comparison.workload.connections);
   for (const Measured& server : comparison.servers) {
     const std::string line = start + server.server + ",";
     if (comparison.workload.kind->kind == Kind::idle) {
@@ -65,7 +66,8 @@ std::string lines_of(const Comparison& comparison) {
 std::string csv(const Results& results, int rounds) {
   std::string text = heading(rounds);
   for (const Comparison& comparison : results.comparisons) text += lines_of(comparison);
-  if (results.start) text += format("host,1,start,4,host,start,%.6f,,,\n", results.start->median);
+  if (results.start)
+    text += format("host,tcp,1,start,4,host,start,%.6f,,,\n", results.start->median);
   return text;
 }
 

@@ -12,33 +12,44 @@ int most_connections(const Model& model, int connections, int workers) {
   return std::min((connections + kSpare) * workers, model.most_connections * workers);
 }
 
+std::string handler(std::uint16_t upstream) {
+  if (upstream == 0) return "    handler: echo\n    options: {reply: verbatim}\n";
+  return "    handler: proxy\n    options: {upstream: ['tcp://127.0.0.1:" +
+         std::to_string(upstream) + "']}\n";
+}
+
+std::string listener(const std::string& model, const HostConfig& config) {
+  std::string text = "  - name: " + model + "\n    listen: " + scheme_of(config.transport) +
+                     "127.0.0.1:0\n    model: " + model + "\n" + handler(config.upstream) +
+                     "    workers: " + std::to_string(config.workers) + "\n    max_connections: " +
+                     std::to_string(most_connections(*find_model(model, config.transport),
+                                                     config.connections, config.workers)) +
+                     "\n";
+  if (config.transport != Transport::udp) text += "    backlog: 4096\n";
+  if (config.transport == Transport::tls) {
+    text += "    tls: {certificate: '" + config.certificate.certificate + "', key: '" +
+            config.certificate.key + "'}\n";
+  }
+  // So many at most: as many as the bare server makes.
+  if (model == "thread-pool") text += "    threads: " + std::to_string(config.connections) + "\n";
+  return text;
+}
+
 }  // namespace
 
 // At level info the host tells its ports; a line for each connection would be work that the bare
 // servers do not do.
-std::string host_config(const Options& options, const std::vector<std::string>& models,
-                        int connections, int workers) {
+std::string host_config(const Options& options, const HostConfig& config) {
   std::string text = "plugins: ['" + std::filesystem::absolute(options.plugins).string() +
                      "']\n"
                      "log: {level: info, connections: false}\n"
                      "listeners:\n";
-  for (const std::string& model : models) {
-    text += "  - name: " + model +
-            "\n"
-            "    listen: tcp://127.0.0.1:0\n"
-            "    model: " +
-            model +
-            "\n"
-            "    handler: echo\n"
-            "    options: {reply: verbatim}\n"
-            "    backlog: 4096\n"
-            "    workers: " +
-            std::to_string(workers) + "\n    max_connections: " +
-            std::to_string(most_connections(*find_model(model), connections, workers)) + "\n";
-    // So many at most: as many as the bare server makes.
-    if (model == "thread-pool") text += "    threads: " + std::to_string(connections) + "\n";
-  }
+  for (const std::string& model : config.models) text += listener(model, config);
   return text;
+}
+
+std::string host_names_port_after(Transport transport) {
+  return "listening on " + scheme_of(transport) + "127.0.0.1:";
 }
 
 }  // namespace berth::bench

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "churn.hpp"
+#include "datagrams.hpp"
 #include "stream.hpp"
 
 namespace berth::bench {
@@ -42,8 +43,8 @@ constexpr auto kDrainLimit = std::chrono::seconds(5);
 
 }  // namespace
 
-Load::Load(std::uint16_t port)
-    : port_(port), poller_(epoll_create1(EPOLL_CLOEXEC)), buffer_(kLongestStretch) {
+Load::Load(const Destination& destination)
+    : destination_(destination), poller_(epoll_create1(EPOLL_CLOEXEC)), buffer_(kLongestStretch) {
   if (!poller_) throw system_failure("epoll_create1");
 }
 
@@ -93,12 +94,13 @@ void Load::wait_and_handle() {
   }
 }
 
-Fd Load::open_socket(std::uint32_t number) {
+Fd Load::open_socket(std::uint32_t number) const {
   // 32 addresses with 28,000 ports each last for 15,000 connections a second to one server on the
   // average, also where the kernel does not take ports back from TIME_WAIT early (tcp_tw_reuse).
   constexpr std::uint32_t kFirstSource = 0x7f000101;  // 127.0.1.1
   constexpr std::uint32_t kSources = 32;
-  Fd made(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int type = destination_.transport == Transport::udp ? SOCK_DGRAM : SOCK_STREAM;
+  Fd made(socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made) throw system_failure("socket");
   const int on = 1;  // the port is chosen by connect, per destination, and not by bind for all
   setsockopt(made.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
@@ -114,12 +116,17 @@ Fd Load::open_socket(std::uint32_t number) {
 bool Load::connect_to_server(int socket) const {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(port_);
+  address.sin_port = htons(destination_.port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
     return true;
   if (errno == EINPROGRESS) return false;
   throw system_failure("connect");
+}
+
+std::unique_ptr<Channel> Load::channel_on(Fd socket) const {
+  if (destination_.tls != nullptr) return destination_.tls->client_on(std::move(socket));
+  return std::make_unique<Channel>(std::move(socket));
 }
 
 void Load::watch(int socket, std::uint32_t events, std::uint32_t slot, bool again) const {
@@ -142,7 +149,7 @@ void Load::verify(std::uint32_t slot, std::uint64_t position, std::size_t size) 
   if (std::memcmp(buffer_.data(), expected, size) == 0) return;
   std::size_t at = 0;
   while (buffer_[at] == expected[at]) ++at;
-  throw Failure("wrong byte received: connection " + std::to_string(slot) + ", byte " +
+  throw Failure("wrong byte received: " + name_of(slot) + ", byte " +
                 std::to_string(position + at));
 }
 
@@ -151,9 +158,12 @@ void Load::count_lost(std::uint64_t messages, const std::string& why) {
   lost_ += messages;
 }
 
-std::unique_ptr<Load> make_load(const Workload& workload, std::uint16_t port) {
-  if (workload.kind->kind == Kind::churn) return std::make_unique<Churn>(workload, port);
-  return std::make_unique<Stream>(workload, port);
+std::unique_ptr<Load> make_load(const Workload& workload, const Destination& destination) {
+  if (workload.transport == Transport::udp) {
+    return std::make_unique<Datagrams>(workload, destination);
+  }
+  if (workload.kind->kind == Kind::churn) return std::make_unique<Churn>(workload, destination);
+  return std::make_unique<Stream>(workload, destination);
 }
 
 }  // namespace berth::bench

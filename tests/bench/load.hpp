@@ -1,5 +1,5 @@
-// The load on a server under test: connections that send, verify every byte that comes back and
-// count every reply that does not come. Lives in the one thread of the benchmark's process, on an
+// The load on a server under test: clients that send, verify every byte that comes back and count
+// every reply that does not come. Lives in the one thread of the benchmark's process, on an
 // epoll of its own; talks to 127.0.0.1 alone.
 //
 // A wrong byte, a lost reply, a refused connection or a server that does not close when its client
@@ -15,7 +15,9 @@
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
+#include "channel.hpp"
 #include "failure.hpp"
+#include "tls.hpp"
 #include "workload.hpp"
 
 namespace berth::bench {
@@ -36,6 +38,13 @@ struct Tally {
   [[nodiscard]] double rate() const { return static_cast<double>(timed_messages) / timed_seconds; }
 };
 
+// Where a server under test is reached.
+struct Destination {
+  Transport transport;
+  std::uint16_t port;
+  const TlsClients* tls = nullptr;  // for TLS alone; outlives the load
+};
+
 class Load {
  public:
   virtual ~Load() = default;
@@ -47,7 +56,7 @@ class Load {
   virtual void finish() = 0;
 
  protected:
-  explicit Load(std::uint16_t port);
+  explicit Load(const Destination& destination);
 
   virtual void start() = 0;  // asks for as many replies as may be outstanding
   virtual void handle(std::uint32_t slot, std::uint32_t events) = 0;
@@ -55,12 +64,16 @@ class Load {
   // Connections come from many addresses of 127.0.0.0/8 in turn, lest they use up the ephemeral
   // ports of one: a hundred thousand at once, or tens of thousands a second within the minute that
   // TIME_WAIT lasts.
-  [[nodiscard]] static Fd open_socket(std::uint32_t number);
-  // False while the handshake is still going on.
+  [[nodiscard]] Fd open_socket(std::uint32_t number) const;
+  // False while it is still going on.
   bool connect_to_server(int socket) const;
+  // Of a connection, made or in the making.
+  [[nodiscard]] std::unique_ptr<Channel> channel_on(Fd socket) const;
   void watch(int socket, std::uint32_t events, std::uint32_t slot, bool again = false) const;
   // Compares `size` bytes of the receive buffer with what a slot is to have at a position.
   void verify(std::uint32_t slot, std::uint64_t position, std::size_t size) const;
+  // As texts have a slot.
+  static std::string name_of(std::uint32_t slot) { return "client " + std::to_string(slot); }
   static const char* pattern(std::uint32_t slot, std::uint64_t position);
 
   [[nodiscard]] std::uint64_t may_ask() const { return stopping_ ? 0 : limit_ - asked_; }
@@ -73,7 +86,7 @@ class Load {
  private:
   void wait_and_handle();
 
-  std::uint16_t port_;
+  Destination destination_;
   Fd poller_;
   std::vector<char> buffer_;
   bool stopping_ = false;
@@ -83,6 +96,6 @@ class Load {
 
 // Connects, and for the workloads that keep their connections has one reply on each before it
 // returns.
-std::unique_ptr<Load> make_load(const Workload& workload, std::uint16_t port);
+std::unique_ptr<Load> make_load(const Workload& workload, const Destination& destination);
 
 }  // namespace berth::bench

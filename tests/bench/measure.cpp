@@ -1,6 +1,7 @@
 #include "measure.hpp"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "contest.hpp"
@@ -20,6 +21,11 @@ struct Course {
   const Contest& contest;
   const Progress& progress;
   Comparison& comparison;
+  const TlsClients* tls;
+
+  [[nodiscard]] std::unique_ptr<Load> load(const Server& server, const Workload& workload) const {
+    return make_load(workload, {workload.transport, server.port(), tls});
+  }
 };
 
 // What a server that is optional fails at ends its own part alone.
@@ -84,10 +90,10 @@ void measure_memory(const Course& course) {
   const Workload& workload = course.comparison.workload;
   for_each_server(course, 0, [&](std::size_t, const Server& server, Measured& measured) {
     course.progress("memory of " + server.name());
-    make_load({workload.kind, 1}, server.port())->finish();
+    course.load(server, {workload.kind, 1, workload.transport})->finish();
     settled_cpu_time(server.pid());
     const auto before = static_cast<double>(memory(server.pid()));
-    const std::unique_ptr<Load> load = make_load(workload, server.port());
+    const std::unique_ptr<Load> load = course.load(server, workload);
     settled_cpu_time(server.pid());
     const auto held = static_cast<double>(memory(server.pid()));
     const auto connections = static_cast<std::uint64_t>(workload.connections);
@@ -103,7 +109,7 @@ void measure_all(const Course& course) {
   Loads loads(course.comparison.servers.size());
   for_each_server(course, 0, [&](std::size_t now, const Server& server, Measured&) {
     course.progress("connecting to " + server.name());
-    loads[now] = make_load(course.comparison.workload, server.port());
+    loads[now] = course.load(server, course.comparison.workload);
   });
   measure_speed(course, loads);
   if (course.options.count_syscalls) count_syscalls(course, loads);
@@ -129,7 +135,8 @@ const Measured* Comparison::find(std::string_view server) const {
 }
 
 bool Comparison::cpu_time_known() const {
-  return model == nullptr || !model->reaped_by_kernel || workload.kind->kind != Kind::churn;
+  return subject.model == nullptr || !subject.model->reaped_by_kernel ||
+         workload.kind->kind != Kind::churn;
 }
 
 Estimate estimate_of(const Measured& server, double Sample::*value) {
@@ -146,20 +153,25 @@ Estimate ratio_of(const Measured& server, const Measured& reference, double Samp
   return estimate(std::move(ratios));
 }
 
-Comparison measure(const Options& options, const Model* model, const Workload& workload,
+Comparison measure(const Options& options, const Subject& subject, const Workload& workload,
                    const Progress& progress) {
   pin_to({options.load_core});
   progress("starting the servers");
   const TemporaryFolder folder;
-  const Contest contest(model != nullptr ? Contest::of_model(options, *model, workload, folder)
-                                         : Contest::of_peers(options, workload, folder),
+  Certificate certificate;
+  std::optional<TlsClients> tls;
+  if (workload.transport == Transport::tls) {
+    certificate = make_certificate(folder);
+    tls.emplace(certificate);
+  }
+  const Contest contest(Contest::entrants_of(subject, {options, workload, folder, certificate}),
                         options.server_cores);
-  Comparison comparison{model, workload, options.workers, {}, contest.left_out()};
+  Comparison comparison{subject, workload, options.workers, {}, contest.left_out()};
   for (const Entrant& entrant : contest.entrants()) {
     comparison.servers.emplace_back().server = entrant.name;
   }
   try {
-    measure_all({options, contest, progress, comparison});
+    measure_all({options, contest, progress, comparison, tls ? &*tls : nullptr});
   } catch (const Failure& failure) {
     throw Failure(failure.what() + ("\n" + contest.output()));
   }

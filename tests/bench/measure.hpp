@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "model.hpp"
 #include "options.hpp"
 #include "statistics.hpp"
+#include "subject.hpp"
 
 namespace berth::bench {
 
@@ -32,7 +32,7 @@ struct Measured {
 };
 
 struct Comparison {
-  const Model* model;  // null where the peers are compared
+  Subject subject;
   Workload workload;
   int workers;
   std::vector<Measured> servers;  // the reference comes first, its copy second
@@ -50,9 +50,8 @@ Estimate ratio_of(const Measured& server, const Measured& reference, double Samp
 // Is told of each step, for people who wait.
 using Progress = std::function<void(const std::string&)>;
 
-// Measures a model, or the peers chosen where it is null. Throws Failure, with what the servers
-// wrote, if a server errs that is not optional.
-Comparison measure(const Options& options, const Model* model, const Workload& workload,
+// Throws Failure, with what the servers wrote, if a server errs that is not optional.
+Comparison measure(const Options& options, const Subject& subject, const Workload& workload,
                    const Progress& progress);
 
 }  // namespace berth::bench

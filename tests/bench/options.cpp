@@ -13,28 +13,59 @@
 namespace berth::bench {
 namespace {
 
-constexpr const char* kModelsByDefault = "fork,signal-fork,thread,select,epoll,io_uring";
-constexpr const char* kWorkByDefault =
-    "roundtrip:1,roundtrip:64,roundtrip:512,pipeline:64,bulk:1,churn:32,idle,start";
-constexpr const char* kPeerWorkByDefault = "roundtrip:64,churn:32,idle:500";
+// What is measured unless the command line says.
+struct Defaults {
+  const char* models;
+  const char* work;
+};
+
+constexpr Defaults kOverTcp{
+    "fork,signal-fork,prefork,thread,select,epoll,io_uring",
+    "roundtrip:1,roundtrip:64,roundtrip:512,pipeline:64,bulk:1,churn:32,idle,start"};
+constexpr Defaults kOverUdp{"sync,fork,prefork,thread,thread-pool,select,epoll,io_uring",
+                            "roundtrip:1,roundtrip:64"};
+constexpr Defaults kOverTls{"thread,select,epoll,io_uring",
+                            "roundtrip:1,roundtrip:64,bulk:1,churn:32,idle"};
+constexpr const char* kPeerWork = "roundtrip:64,churn:32,idle:500";
+constexpr const char* kProxyWork = "roundtrip:1,roundtrip:64,bulk:1,churn:32";
+
+constexpr const Defaults& defaults_of(Transport transport) {
+  switch (transport) {
+    case Transport::tcp:
+      return kOverTcp;
+    case Transport::udp:
+      return kOverUdp;
+    case Transport::tls:
+      return kOverTls;
+  }
+  return kOverTcp;
+}
 
 constexpr const char* kHelp =
     R"(usage: berth_bench [OPTION…]
 Measures the host against bare C servers of the same concurrency model, on 127.0.0.1.
 
-  --models LIST     models to measure (fork,signal-fork,thread,select,epoll,io_uring)
+  --transport NAME  tcp, udp or tls (tcp)
+  --models LIST     models to measure (fork,signal-fork,prefork,thread,select,epoll,io_uring;
+                    over udp sync,fork,prefork,thread,thread-pool,select,epoll,io_uring;
+                    over tls thread,select,epoll,io_uring)
   --peers LIST      measure these beside the event loops, in place of the models; or all
+  --proxies LIST    measure these beside the event loops with the handler proxy, in place of the
+                    models; or all
   --work LIST       what they are put to, KIND:CONNECTIONS each; kinds: roundtrip, pipeline, bulk,
                     churn, idle, start
                     (roundtrip:1,roundtrip:64,roundtrip:512,pipeline:64,bulk:1,churn:32,idle,start;
-                    with peers roundtrip:64,churn:32,idle:500)
+                    over udp roundtrip:1,roundtrip:64;
+                    over tls roundtrip:1,roundtrip:64,bulk:1,churn:32,idle;
+                    with peers roundtrip:64,churn:32,idle:500;
+                    with proxies roundtrip:1,roundtrip:64,bulk:1,churn:32)
   --workers N       processes that share the host's listener, or a bare server's port (1)
   --rounds N        rounds a workload (30)
   --seconds S       length of a round (0.25)
   --berth PATH      the host's program (host/berth of this build)
-  --plugins DIR     the folder of echo.so (plugins of this build)
+  --plugins DIR     the folder of echo.so and proxy.so (plugins of this build)
   --bare DIR        the folder of the bare servers (the one of this program)
-  --without-host    measure the bare servers alone
+  --without-host    measure the bare servers, or the others, alone
   --cores S,L       processors of the servers and of the load (0,1); more workers take the others,
                     and the load's only if there are no others left
   --strace          count system calls per message too
@@ -44,8 +75,10 @@ Measures the host against bare C servers of the same concurrency model, on 127.0
 )";
 
 enum Flag : int {
-  kModelsFlag = 256,
+  kTransportFlag = 256,
+  kModelsFlag,
   kPeersFlag,
+  kProxiesFlag,
   kWorkFlag,
   kWorkersFlag,
   kRoundsFlag,
@@ -62,8 +95,10 @@ enum Flag : int {
 };
 
 constexpr option kFlags[] = {
+    {"transport", required_argument, nullptr, kTransportFlag},
     {"models", required_argument, nullptr, kModelsFlag},
     {"peers", required_argument, nullptr, kPeersFlag},
+    {"proxies", required_argument, nullptr, kProxiesFlag},
     {"work", required_argument, nullptr, kWorkFlag},
     {"workers", required_argument, nullptr, kWorkersFlag},
     {"rounds", required_argument, nullptr, kRoundsFlag},
@@ -80,20 +115,56 @@ constexpr option kFlags[] = {
     {},
 };
 
-std::vector<const Model*> parse_models(std::string_view text) {
-  std::vector<const Model*> models;
-  for (const std::string_view name : split(text)) models.push_back(find_model(name));
-  return models;
+// What can only be made sense of when the whole line is known.
+struct Texts {
+  Transport transport = Transport::tcp;
+  const char* models = nullptr;
+  const char* peers = nullptr;  // of the field
+  const Field* field = nullptr;
+  const char* work = nullptr;
+  bool without_host = false;
+};
+
+std::vector<Subject> models_in(std::string_view text, Transport transport) {
+  std::vector<Subject> subjects;
+  for (const std::string_view name : split(text)) {
+    subjects.push_back({.model = find_model(name, transport)});
+  }
+  return subjects;
 }
 
-std::vector<const Peer*> parse_peers(std::string_view text) {
+std::vector<const Peer*> peers_in(std::string_view text, const Field& field) {
   std::vector<const Peer*> peers;
   if (text == "all") {
-    for (const Peer& peer : kPeers) peers.push_back(&peer);
+    for (const Peer& peer : field.members) peers.push_back(&peer);
     return peers;
   }
-  for (const std::string_view name : split(text)) peers.push_back(find_peer(name));
+  for (const std::string_view name : split(text)) peers.push_back(find_peer(field, name));
   return peers;
+}
+
+void choose_field(const Field& field, const char* peers, Texts& texts) {
+  if (texts.field != nullptr) {
+    throw std::invalid_argument("--peers and --proxies are measured one at a time");
+  }
+  texts.field = &field;
+  texts.peers = peers;
+}
+
+void choose_subjects(const Texts& texts, Options& options) {
+  const Defaults& unless_said = defaults_of(texts.transport);
+  const char* work = unless_said.work;
+  if (texts.field == nullptr) {
+    options.subjects =
+        models_in(texts.models != nullptr ? texts.models : unless_said.models, texts.transport);
+  } else if (texts.transport != Transport::tcp || texts.models != nullptr) {
+    throw std::invalid_argument("--peers and --proxies are measured over tcp, without --models");
+  } else {
+    options.subjects = {{.field = texts.field}};
+    options.peers = peers_in(texts.peers, *texts.field);
+    work = texts.field->of_proxies ? kProxyWork : kPeerWork;
+  }
+  options.workloads = parse_workloads(texts.work != nullptr ? texts.work : work, texts.transport);
 }
 
 double parse_number(const char* text, double least, double most) {
@@ -128,18 +199,24 @@ void add_server_cores(Options& options) {
   }
 }
 
-void apply(int flag, const char* value, Options& options, bool& without_host) {
+void apply(int flag, const char* value, Options& options, Texts& texts) {
   constexpr double kMostRounds = 10'000, kShortestRound = 0.01, kLongestRound = 60,
                    kMostWorkers = 64;
   switch (flag) {
+    case kTransportFlag:
+      texts.transport = parse_transport(value);
+      break;
     case kModelsFlag:
-      options.models = parse_models(value);
+      texts.models = value;
       break;
     case kPeersFlag:
-      options.peers = parse_peers(value);
+      choose_field(kPeerField, value, texts);
+      break;
+    case kProxiesFlag:
+      choose_field(kProxyField, value, texts);
       break;
     case kWorkFlag:
-      options.workloads = parse_workloads(value);
+      texts.work = value;
       break;
     case kWorkersFlag:
       options.workers = static_cast<int>(parse_number(value, 1, kMostWorkers));
@@ -161,7 +238,7 @@ void apply(int flag, const char* value, Options& options, bool& without_host) {
       options.bare = value;
       break;
     case kWithoutHostFlag:
-      without_host = true;
+      texts.without_host = true;
       break;
     case kCoresFlag:
       parse_cores(value, options);
@@ -182,7 +259,6 @@ void apply(int flag, const char* value, Options& options, bool& without_host) {
 
 Options defaults() {
   Options options;
-  options.models = parse_models(kModelsByDefault);
   options.server_cores = {0};
   options.bare = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   const std::filesystem::path build = options.bare.parent_path().parent_path();
@@ -197,26 +273,23 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
   constexpr int kUsage = 64;
   status = 0;
   Options options = defaults();
-  bool without_host = false;
+  Texts texts;
   try {
     for (int flag = 0; (flag = getopt_long(argc, argv, "", kFlags, nullptr)) != -1;) {
       if (flag == kHelpFlag) {
         std::fputs(kHelp, stdout);
         return std::nullopt;
       }
-      apply(flag, optarg, options, without_host);
+      apply(flag, optarg, options, texts);
     }
     if (optind < argc) throw std::invalid_argument("what is '" + std::string(argv[optind]) + "'?");
+    choose_subjects(texts, options);
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "berth_bench: %s\n(--help tells the options)\n", error.what());
     status = kUsage;
     return std::nullopt;
   }
-  if (without_host) options.berth.clear();
-  if (options.workloads.empty()) {
-    options.workloads =
-        parse_workloads(options.peers.empty() ? kWorkByDefault : kPeerWorkByDefault);
-  }
+  if (texts.without_host) options.berth.clear();
   add_server_cores(options);
   return options;
 }

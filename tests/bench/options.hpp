@@ -6,20 +6,19 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "model.hpp"
-#include "peer.hpp"
+#include "subject.hpp"
 
 namespace berth::bench {
 
 struct Options {
-  std::vector<const Model*> models;
-  std::vector<const Peer*> peers;  // if there are any, they are measured in place of the models
+  std::vector<Subject> subjects;
+  std::vector<const Peer*> peers;  // those of the field that are to be measured, where there is one
   std::vector<Workload> workloads;
   int rounds = 30;
   Duration round_length = std::chrono::milliseconds(250);
   std::filesystem::path bare;     // the folder of the bare servers
   std::filesystem::path berth;    // the host's program; empty: only the bare servers are measured
-  std::filesystem::path plugins;  // the folder of echo.so
+  std::filesystem::path plugins;  // the folder of echo.so and proxy.so
   int workers = 1;                // processes of the host's listener and of the bare servers
   std::vector<int> server_cores;  // as many as workers, as far as there are
   int load_core = 1;

@@ -75,14 +75,14 @@ bool is_there(const std::string& need) {
 
 }  // namespace
 
-const Peer* find_peer(std::string_view name) {
+const Peer* find_peer(const Field& field, std::string_view name) {
   std::string known;
-  for (const Peer& peer : kPeers) {
+  for (const Peer& peer : field.members) {
     if (name == peer.name) return &peer;
     known += std::string(known.empty() ? "" : ", ") + peer.name;
   }
-  throw std::invalid_argument("no peer is called '" + std::string(name) + "' (there are: " + known +
-                              ")");
+  throw std::invalid_argument("none of the " + std::string(field.name) + " is called '" +
+                              std::string(name) + "' (there are: " + known + ")");
 }
 
 std::string why_missing(const Peer& peer, const Options& options) {
@@ -94,9 +94,12 @@ std::string why_missing(const Peer& peer, const Options& options) {
   return "";
 }
 
-Command command_of(const Peer& peer, const Options& options, const TemporaryFolder& folder) {
+Command command_of(const Peer& peer, const std::string& name, const Options& options,
+                   const TemporaryFolder& folder, std::uint16_t upstream) {
   Command command;
-  Placeholders placeholders{{"{peers}", peers_folder(options)}, {"{user}", user_name()}};
+  Placeholders placeholders{{"{peers}", peers_folder(options)},
+                            {"{user}", user_name()},
+                            {"{upstream}", std::to_string(upstream)}};
   if (peer.before_port != nullptr) {
     command.before_port = peer.before_port;
   } else {
@@ -104,9 +107,9 @@ Command command_of(const Peer& peer, const Options& options, const TemporaryFold
     placeholders.push_back({"{port}", std::to_string(command.port)});
   }
   if (peer.config != nullptr) {
-    placeholders.push_back({"{folder}", folder.path() / peer.name});
+    placeholders.push_back({"{folder}", folder.path() / name});
     const std::string config = put_in(read_file(peers_folder(options) / peer.config), placeholders);
-    placeholders.push_back({"{config}", folder.write(std::string(peer.name) + ".conf", config)});
+    placeholders.push_back({"{config}", folder.write(name + ".conf", config)});
   }
   for (const char* argument : peer.arguments) {
     if (argument != nullptr) command.arguments.push_back(put_in(argument, placeholders));

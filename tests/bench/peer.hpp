@@ -1,10 +1,11 @@
-// What else a user could pick to serve many clients, in one table: to add a peer is its program or
-// its configuration under peers/ and one row here.
+// What else a user could pick, in two fields: to serve many clients, and to stand as a proxy before
+// a server. To add one is its program or its configuration under peers/ and one row here.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "server.hpp"
 #include "temporary_folder.hpp"
@@ -13,12 +14,10 @@ namespace berth::bench {
 
 struct Options;
 
-// What they are compared with.
-inline constexpr const char* kPeerReference = "bare_epoll";
-
 // In the texts {peers} stands for the folder of the peers' programs, {port} for a free port that is
-// chosen for it, {user} for who runs the benchmark, {config} for the path of its configuration, in
-// which the same are put in, and {folder} for a path that nothing else uses.
+// chosen for it, {upstream} for that of the server behind a proxy, {user} for who runs the
+// benchmark, {config} for the path of its configuration, in which the same are put in, and {folder}
+// for a path that nothing else uses.
 struct Peer {
   const char* name;
   const char* concurrency;
@@ -91,13 +90,45 @@ inline constexpr Peer kPeers[] = {
      nullptr},
 };
 
+inline constexpr const char* kNginxStream = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+inline constexpr Peer kProxies[] = {
+    {"haproxy",
+     kOneThread,
+     true,
+     {"/usr/sbin/haproxy", "-db", "-f", "{config}"},
+     nullptr,
+     nullptr,
+     "haproxy.conf"},
+    {"nginx",
+     "one worker",
+     true,
+     {"/usr/sbin/nginx", "-e", "stderr", "-c", "{config}"},
+     kNginxStream,
+     nullptr,
+     "nginx.conf"},
+};
+
+struct Field {
+  const char* name;  // as the results have it
+  std::span<const Peer> members;
+  const char* reference;  // the bare server they are compared with; null: the first of them
+  // Each stands before a bare server of its own, which shares the processor of the load.
+  bool of_proxies;
+};
+
+inline constexpr Field kPeerField{"peers", kPeers, "bare_epoll", false};
+inline constexpr Field kProxyField{"proxies", kProxies, nullptr, true};
+
 // Throws std::invalid_argument if there is none of this name.
-const Peer* find_peer(std::string_view name);
+const Peer* find_peer(const Field& field, std::string_view name);
 
 // "not installed: …", or empty if it can be started.
 std::string why_missing(const Peer& peer, const Options& options);
 
-// Writes its configuration into the folder if it has one; throws Failure.
-Command command_of(const Peer& peer, const Options& options, const TemporaryFolder& folder);
+// Starts it under a name that is used once. Writes its configuration into the folder if it has one;
+// throws Failure.
+Command command_of(const Peer& peer, const std::string& name, const Options& options,
+                   const TemporaryFolder& folder, std::uint16_t upstream);
 
 }  // namespace berth::bench

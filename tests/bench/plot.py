@@ -2,7 +2,7 @@
 """Draws what berth_bench --csv wrote: plot.py RESULTS.csv > PLOT.svg
 
 Models are drawn as grouped bars, the host to the bare server of the same model; peers as one bar
-each, to the bare epoll server. Whiskers are 95 % intervals of the median. The colours can be read
+each, to the bare epoll server, and proxies to HAProxy. Whiskers are 95 % intervals of the median. The colours can be read
 on a light and on a dark page, since a picture in a README cannot know on which it lies.
 """
 
@@ -14,6 +14,9 @@ TEXT, FAINT = "#6e7781", "#8b949e"
 PALETTE = ["#e8964a", "#d4b13f", "#b58863", "#e0707f", "#d67bb8", "#ae8be0", "#4c9be8", "#45b3a2"]
 HOST, BARE, PEER = "#4c9be8", "#aab2bb", "#b3c4da"
 WORKS = {"roundtrip": "round trips", "pipeline": "16 deep", "bulk": "64 KiB", "churn": "churn"}
+TRANSPORTS = {"tcp": "", "udp": "UDP ", "tls": "TLS "}
+FIELDS = {"peers": "Echo servers beside a bare epoll server in C (1.00)",
+          "proxies": "Proxies of TCP beside {} (1.00)"}
 
 
 def read(path):
@@ -23,8 +26,9 @@ def read(path):
     facts = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     for row in rows:
-        row["title"] = WORKS.get(row["work"], row["work"])
-        row["group"] = (row["title"], "{:,}".format(int(row["connections"])) + " conn.")
+        title = TRANSPORTS[row["transport"]] + WORKS.get(row["work"], row["work"])
+        clients = " sockets" if row["transport"] == "udp" else " conn."
+        row["group"] = (title, "{:,}".format(int(row["connections"])) + clients)
     return facts, [row for row in rows if row["ratio"]]
 
 
@@ -195,7 +199,8 @@ def plot_column(picture, x, width, top, rows, servers, title, most):
     picture.line(x, top - 4, x, bottom + 2, FAINT, 0.8)
 
 
-def plot_peers(facts, rows):
+def plot_field(facts, rows):
+    title = FIELDS[rows[0]["subject"]].format(rows[0]["server"])
     rows = [row for row in rows if row["server"] != "copy"]
     groups = ordered(row["group"] for row in rows)
     first = [row for row in rows if row["group"] == groups[0] and row["quantity"] == "rate"]
@@ -206,7 +211,7 @@ def plot_peers(facts, rows):
                (("rate", "per second: more is better"), ("cpu_time", "CPU time: less is better"))]
     left, span = 150, 195
     picture = Picture(left + span * len(columns) + 20, 140 + 24 * len(servers))
-    picture.heading("Echo servers beside a bare epoll server in C (1.00)", facts)
+    picture.heading(title, facts)
     top = 116
     for index, server in enumerate(servers):
         weight = "600" if server.startswith("host") else "normal"
@@ -226,8 +231,8 @@ def main():
     facts, rows = read(sys.argv[1])
     if not rows:
         sys.exit("plot.py: no ratio was measured, there is nothing to draw")
-    peers = rows[0]["subject"] == "peers"
-    print(plot_peers(facts, rows) if peers else plot_models(facts, rows), end="")
+    draw = plot_field if rows[0]["subject"] in FIELDS else plot_models
+    print(draw(facts, rows), end="")
 
 
 if __name__ == "__main__":

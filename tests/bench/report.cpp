@@ -43,7 +43,7 @@ std::string cpu_text(const Comparison& comparison, const Measured& server) {
 }
 
 std::string subject(const Comparison& comparison) {
-  const std::string name = comparison.model != nullptr ? comparison.model->name : "peers";
+  const std::string name = comparison.subject.name();
   if (comparison.workers == 1) return name;
   return name + format(", %d workers", comparison.workers);
 }
@@ -84,7 +84,7 @@ Row speed_row(const Comparison& comparison, const Measured& bare, const std::str
 }
 
 Row memory_row(const Comparison& comparison) {
-  const Goals& goals = comparison.model->goals;
+  const Goals& goals = comparison.subject.model->goals;
   const Measured* host = comparison.find("host");
   Row row{subject(comparison), comparison.workload.title()};
   for (const char* name : {"bare", "copy", "host"}) {
@@ -100,19 +100,19 @@ Row memory_row(const Comparison& comparison) {
   return row;
 }
 
-const Peer* peer_called(const std::string& name) {
-  for (const Peer& peer : kPeers) {
+const Peer* member_called(const Field& field, const std::string& name) {
+  for (const Peer& peer : field.members) {
     if (name == peer.name) return &peer;
   }
   return nullptr;
 }
 
-// One server of the comparison with the peers: how it stands to the reference, and how far the
-// host's epoll is ahead of it.
-Row peer_row(const Comparison& comparison, const Measured& server) {
+// One server in a field: how it stands to the reference, and how far the host's epoll is ahead of
+// it.
+Row field_row(const Comparison& comparison, const Measured& server) {
   const Measured& reference = comparison.servers.front();
   const Measured* host = comparison.find("host epoll");
-  const Peer* peer = peer_called(server.server);
+  const Peer* peer = member_called(*comparison.subject.field, server.server);
   Row row{server.server, peer != nullptr ? peer->concurrency : ""};
   if (comparison.workload.kind->kind == Kind::idle) {
     row.push_back(format("%.2f KiB", server.idle_memory / kKibi));
@@ -146,14 +146,25 @@ std::string io_uring_to_epoll(const Comparison& comparison) {
          with_interval(ratio_of(*io_uring, *epoll, &Sample::cpu_time)) + "\n\n";
 }
 
-std::string peer_table(const Comparison& comparison, bool markdown) {
+std::string field_table(const Comparison& comparison, bool markdown) {
   const bool idle = comparison.workload.kind->kind == Kind::idle;
+  const std::string to_reference = "/" + comparison.servers.front().server;
   std::vector<Row> rows{idle ? Row{"server", "concurrency", "memory a connection"}
-                             : Row{"server", "concurrency", "rate", "/bare epoll", "CPU",
-                                   "CPU/bare epoll", "host epoll/it", "goal", "host epoll/it CPU"}};
-  for (const Measured& server : comparison.servers) rows.push_back(peer_row(comparison, server));
+                             : Row{"server", "concurrency", "rate", to_reference, "CPU",
+                                   "CPU" + to_reference, "host epoll/it", "goal",
+                                   "host epoll/it CPU"}};
+  for (const Measured& server : comparison.servers) rows.push_back(field_row(comparison, server));
   return comparison.workload.title() + "\n\n" + table(std::move(rows), markdown) +
          (idle ? "" : io_uring_to_epoll(comparison));
+}
+
+// " to bare_fork", where the reference is not the bare server of the same model.
+std::string unless_its_own(const Model& model) {
+  const std::string reference = model.reference;
+  std::string own = model.name;
+  std::replace(own.begin(), own.end(), '-', '_');
+  const std::size_t start = reference.size() < own.size() ? 0 : reference.size() - own.size();
+  return reference.substr(start) == own ? "" : " to " + reference;
 }
 
 std::string tables_of_models(const std::vector<Comparison>& comparisons, bool markdown) {
@@ -161,14 +172,15 @@ std::string tables_of_models(const std::vector<Comparison>& comparisons, bool ma
                           "host/bare CPU", "goal", "copy/bare CPU"}};
   std::vector<Row> memory{{"model", "memory a connection", "bare", "copy", "host", "goal"}};
   for (const Comparison& comparison : comparisons) {
-    if (comparison.model == nullptr) continue;
-    const Model& model = *comparison.model;
+    if (comparison.subject.model == nullptr) continue;
+    const Model& model = *comparison.subject.model;
     if (comparison.workload.kind->kind == Kind::idle) {
       memory.push_back(memory_row(comparison));
       continue;
     }
     const std::string name = subject(comparison);
-    speed.push_back(speed_row(comparison, comparison.servers.front(), name, model.goals));
+    speed.push_back(speed_row(comparison, comparison.servers.front(), name + unless_its_own(model),
+                              model.goals));
     if (const Measured* rival = comparison.find("rival")) {
       speed.push_back(
           speed_row(comparison, *rival, name + " to " + model.rival, model.rival_goals));
@@ -198,7 +210,7 @@ std::string table_of_syscalls(const std::vector<Comparison>& comparisons, bool m
 std::string report(const Results& results, bool markdown) {
   std::string text = tables_of_models(results.comparisons, markdown);
   for (const Comparison& comparison : results.comparisons) {
-    if (comparison.model == nullptr) text += peer_table(comparison, markdown);
+    if (comparison.subject.field != nullptr) text += field_table(comparison, markdown);
     for (const std::string& line : comparison.left_out) text += "left out: " + line + "\n";
     if (!comparison.left_out.empty()) text += "\n";
   }

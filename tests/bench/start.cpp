@@ -14,7 +14,7 @@ namespace berth::bench {
 namespace {
 
 const std::vector<std::string> kModelsStarted{"fork", "signal-fork", "thread", "select"};
-const std::string kBeforePort = "listening on tcp://127.0.0.1:";
+const std::string kBeforePort = host_names_port_after(Transport::tcp);
 
 std::vector<std::uint16_t> find_ports(const std::string& output) {
   std::vector<std::uint16_t> ports;
@@ -38,7 +38,9 @@ double start_once(const Options& options, const std::string& config) {
     ports = find_ports(host.output());
     if (has_ended(host.pid())) throw Failure("the host ended. It wrote:\n" + host.output());
   }
-  for (const std::uint16_t port : ports) loads.push_back(make_load(one_round_trip, port));
+  for (const std::uint16_t port : ports) {
+    loads.push_back(make_load(one_round_trip, {Transport::tcp, port}));
+  }
   const std::chrono::duration<double> taken = Clock::now() - begun;
   for (const auto& load : loads) load->finish();
   return taken.count();
@@ -49,9 +51,8 @@ double start_once(const Options& options, const std::string& config) {
 Estimate measure_start(const Options& options, const Progress& progress) {
   pin_to({options.load_core});
   const TemporaryFolder folder;
-  constexpr int kConnections = 1;
   const std::string config =
-      folder.write("host.yaml", host_config(options, kModelsStarted, kConnections, 1));
+      folder.write("host.yaml", host_config(options, {.models = kModelsStarted}));
   std::vector<double> times;
   for (int round = 0; round < options.rounds; ++round) {
     progress("start " + std::to_string(round + 1) + " of " + std::to_string(options.rounds));

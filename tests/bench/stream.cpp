@@ -11,25 +11,41 @@
 #include <cstring>
 
 namespace berth::bench {
+namespace {
 
-Stream::Stream(const Workload& workload, std::uint16_t port)
-    : Load(port),
+void await(int socket, short events, const std::string& what) {
+  constexpr int kLimitMs = 5000;
+  pollfd awaited{socket, events, 0};
+  if (poll(&awaited, 1, kLimitMs) != 1) throw Failure(what);
+}
+
+}  // namespace
+
+Stream::Stream(const Workload& workload, const Destination& destination)
+    : Load(destination),
       message_(workload.kind->message),
       depth_(workload.kind->depth),
       connections_(static_cast<std::size_t>(workload.connections)) {
   for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
-    Fd& socket = connections_[slot].socket;
-    socket = open_socket(slot);
-    const int on = 1;
-    setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (!connect_to_server(socket.get())) {
-      pollfd connected{socket.get(), POLLOUT, 0};
-      constexpr int kConnectLimitMs = 5000;
-      if (poll(&connected, 1, kConnectLimitMs) != 1) throw Failure("connect: no answer in time");
-    }
-    watch(socket.get(), EPOLLIN, slot);
+    connect(slot);
+    watch(connections_[slot].channel->socket(), EPOLLIN, slot);
   }
   run({.timed = std::chrono::minutes(1), .limit = connections_.size() * depth_});
+}
+
+void Stream::connect(std::uint32_t slot) {
+  Fd socket = open_socket(slot);
+  const int on = 1;
+  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (!connect_to_server(socket.get())) {
+    await(socket.get(), POLLOUT, "connect: no answer in time");
+  }
+  std::unique_ptr<Channel>& channel = connections_[slot].channel;
+  channel = channel_on(std::move(socket));
+  while (!channel->open()) {
+    if (errno != EAGAIN) throw system_failure("handshake");
+    await(channel->socket(), static_cast<short>(channel->awaited()), "handshake: none in time");
+  }
 }
 
 void Stream::start() {
@@ -42,52 +58,71 @@ void Stream::refill(std::uint32_t slot) {
   const std::uint64_t more = std::min<std::uint64_t>(depth_ - outstanding, may_ask());
   connection.asked += more;
   count_asked(more);
-  // What the socket has no room for goes with the next reply: as long as bytes are on their way, a
-  // verbatim echo gives some back, and when none are, there is room.
-  const std::uint64_t size = connection.asked * message_ - connection.sent;
-  if (size == 0) return;
-  const ssize_t sent = send(connection.socket.get(), pattern(slot, connection.sent), size,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent > 0) connection.sent += static_cast<std::uint64_t>(sent);
-  if (sent < 0 && errno != EAGAIN) lose(slot, std::strerror(errno));
+  send_asked(slot);
 }
 
-void Stream::handle(std::uint32_t slot, std::uint32_t) {
+// What the socket has no room for goes with the next reply: as long as bytes are on their way, a
+// verbatim echo gives some back, and when none are, there is room. Only of half a record nothing
+// comes back.
+void Stream::send_asked(std::uint32_t slot) {
   Connection& connection = connections_[slot];
-  const ssize_t size = recv(connection.socket.get(), buffer(), buffer_size(), 0);
-  if (size < 0 && errno == EAGAIN) return;
-  if (size < 0) return lose(slot, std::strerror(errno));
-  if (size == 0) return lose(slot, "the server closed the connection");
+  const std::uint64_t size = connection.asked * message_ - connection.sent;
+  if (size == 0) return;
+  const ssize_t sent = connection.channel->send(pattern(slot, connection.sent), size);
+  if (sent > 0) connection.sent += static_cast<std::uint64_t>(sent);
+  if (sent < 0 && errno != EAGAIN) return lose(slot, std::strerror(errno));
+  if (connection.channel->is_stuck() == connection.awaits_room) return;
+  connection.awaits_room = !connection.awaits_room;
+  std::uint32_t events = EPOLLIN;
+  if (connection.awaits_room) events |= EPOLLOUT;
+  watch(connection.channel->socket(), events, slot, true);
+}
+
+void Stream::handle(std::uint32_t slot, std::uint32_t events) {
+  const Connection& connection = connections_[slot];
+  if ((events & EPOLLOUT) != 0) send_asked(slot);
+  while (connection.channel && receive(slot) && connection.channel->has_received_more()) continue;
+}
+
+// False if the connection was lost.
+bool Stream::receive(std::uint32_t slot) {
+  Connection& connection = connections_[slot];
+  const ssize_t size = connection.channel->receive(buffer(), buffer_size());
+  if (size < 0 && errno == EAGAIN) return true;
+  if (size <= 0) {
+    lose(slot, size < 0 ? std::strerror(errno) : "the server closed the connection");
+    return false;
+  }
   const auto arrived = static_cast<std::uint64_t>(size);
   if (connection.received + arrived > connection.sent) {
-    throw Failure("connection " + std::to_string(slot) + ": more received than was sent");
+    throw Failure(name_of(slot) + ": more received than was sent");
   }
   verify(slot, connection.received, arrived);
   const std::uint64_t answered = connection.received / message_;
   connection.received += arrived;
   count_answered(connection.received / message_ - answered);
   refill(slot);
+  return connection.channel != nullptr;
 }
 
 void Stream::lose(std::uint32_t slot, const char* why) {
   Connection& connection = connections_[slot];
-  count_lost(connection.asked - connection.received / message_,
-             "connection " + std::to_string(slot) + ": " + why);
-  connection.socket.reset();
+  count_lost(connection.asked - connection.received / message_, name_of(slot) + ": " + why);
+  connection.channel.reset();
 }
 
 void Stream::finish() {
-  for (const Connection& connection : connections_) shutdown(connection.socket.get(), SHUT_WR);
+  for (const Connection& connection : connections_) connection.channel->end_sending();
   for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
-    Fd& socket = connections_[slot].socket;
-    pollfd closed{socket.get(), POLLIN, 0};
-    constexpr int kCloseLimitMs = 5000;
-    const std::string who = "connection " + std::to_string(slot);
-    if (poll(&closed, 1, kCloseLimitMs) != 1) throw Failure(who + ": not closed by the server");
-    const ssize_t size = recv(socket.get(), buffer(), buffer_size(), 0);
-    if (size < 0) throw Failure(who + ", at its end: " + std::strerror(errno));
-    if (size > 0) throw Failure(who + ": more received than was sent");
-    socket.reset();
+    Channel& channel = *connections_[slot].channel;
+    ssize_t size = 0;
+    do {
+      await(channel.socket(), POLLIN, name_of(slot) + ": not closed by the server");
+      size = channel.receive(buffer(), buffer_size());
+    } while (size < 0 && errno == EAGAIN);
+    if (size < 0) throw system_failure(name_of(slot) + ", at its end");
+    if (size > 0) throw Failure(name_of(slot) + ": more received than was sent");
+    connections_[slot].channel.reset();
   }
 }
 

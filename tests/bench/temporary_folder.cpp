@@ -20,9 +20,14 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-std::string TemporaryFolder::write(const std::string& name, const std::string& content) const {
+std::string TemporaryFolder::write(const std::string& name, const std::string& content,
+                                   Readers readers) const {
   const std::filesystem::path path = path_ / name;
   std::ofstream file(path);
+  if (readers == Readers::owner) {
+    using std::filesystem::perms;
+    std::filesystem::permissions(path, perms::owner_read | perms::owner_write);
+  }
   file << content;
   file.close();
   if (!file) throw Failure("cannot write " + path.string());

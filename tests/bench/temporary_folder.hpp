@@ -14,8 +14,10 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  enum class Readers { all, owner };
   // Writes a file and returns its path; throws Failure.
-  [[nodiscard]] std::string write(const std::string& name, const std::string& content) const;
+  [[nodiscard]] std::string write(const std::string& name, const std::string& content,
+                                  Readers readers = Readers::all) const;
 
  private:
   std::filesystem::path path_;

@@ -7,12 +7,22 @@
 namespace berth::bench {
 namespace {
 
-Workload parse_workload(std::string_view text) {
+// A datagram is a session of its own, and may come out of order.
+bool makes_sense(Kind kind, Transport transport) {
+  if (transport == Transport::tcp) return true;
+  return transport == Transport::udp ? kind == Kind::roundtrip : kind != Kind::start;
+}
+
+Workload parse_workload(std::string_view text, Transport transport) {
   const std::size_t colon = text.find(':');
   const std::string_view name = text.substr(0, colon);
   for (const WorkKind& kind : kWorkKinds) {
     if (name != kind.name) continue;
-    Workload workload{&kind, kind.connections};
+    if (!makes_sense(kind.kind, transport)) {
+      throw std::invalid_argument("'" + std::string(name) + "' is not measured over " +
+                                  facts_of(transport).name);
+    }
+    Workload workload{&kind, kind.connections, transport};
     if (colon == std::string_view::npos) return workload;
     const std::string_view number = text.substr(colon + 1);
     const char* const end = number.data() + number.size();
@@ -35,10 +45,10 @@ Workload parse_workload(std::string_view text) {
 }  // namespace
 
 std::string Workload::title() const {
-  return std::string(kind->title) + ", " + std::to_string(connections) +
-         (connections == 1            ? " connection"
-          : kind->kind == Kind::churn ? " at once"
-                                      : " connections");
+  const std::string noun = transport == Transport::udp ? " socket" : " connection";
+  const std::string done = facts_of(transport).title + std::string(kind->title) + ", ";
+  if (kind->kind == Kind::churn) return done + std::to_string(connections) + " at once";
+  return done + std::to_string(connections) + noun + (connections == 1 ? "" : "s");
 }
 
 std::vector<std::string_view> split(std::string_view text) {
@@ -51,9 +61,11 @@ std::vector<std::string_view> split(std::string_view text) {
   return parts;
 }
 
-std::vector<Workload> parse_workloads(std::string_view text) {
+std::vector<Workload> parse_workloads(std::string_view text, Transport transport) {
   std::vector<Workload> workloads;
-  for (const std::string_view part : split(text)) workloads.push_back(parse_workload(part));
+  for (const std::string_view part : split(text)) {
+    workloads.push_back(parse_workload(part, transport));
+  }
   return workloads;
 }
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "transport.hpp"
+
 namespace berth::bench {
 
 enum class Kind { roundtrip, pipeline, bulk, churn, idle, start };
@@ -33,7 +35,8 @@ inline constexpr std::size_t kMostOutstandingBytes = 4 * 64 * 1024;
 
 struct Workload {
   const WorkKind* kind;
-  int connections;
+  int connections;  // over UDP: sockets
+  Transport transport = Transport::tcp;
 
   // With a connection alone on two cores a round trip is mostly the waking of a halted core, and
   // says little of the server: there the load shares the server's core.
@@ -47,6 +50,6 @@ struct Workload {
 std::vector<std::string_view> split(std::string_view text);
 
 // `text` is a list like "roundtrip:64,churn:32"; throws std::invalid_argument with what is wrong.
-std::vector<Workload> parse_workloads(std::string_view text);
+std::vector<Workload> parse_workloads(std::string_view text, Transport transport);
 
 }  // namespace berth::bench

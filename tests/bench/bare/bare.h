@@ -4,8 +4,8 @@
 // clients.
 //
 // Called as `bare_X PORT [PROCESSES]` (port 0 = any free one); prints the port as a line on
-// standard output, listens on 127.0.0.1 alone and serves until it is killed. Several processes
-// share the port by SO_REUSEPORT, each with a socket of its own.
+// standard output, takes clients on 127.0.0.1 alone and serves until it is killed. Several
+// processes share the port by SO_REUSEPORT, each with a socket of its own.
 #pragma once
 
 #define _GNU_SOURCE
@@ -29,34 +29,36 @@ static inline void die(const char* what) {
 
 // TCP_NODELAY is set on the listening socket, since Linux hands it on to every accepted one: that
 // saves a system call a connection.
-static inline int listening_socket(in_port_t* port, int shared) {
+static inline int bound_socket(int type, in_port_t* port, int shared) {
   int on = 1;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int made = socket(AF_INET, type | SOCK_CLOEXEC, 0);
   struct sockaddr_in address = {
       .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
   socklen_t size = sizeof address;
-  if (listener < 0) die("socket");
-  if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)) die("SO_REUSEADDR");
-  if (shared && setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) die("SO_REUSEPORT");
-  if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on)) die("TCP_NODELAY");
-  if (bind(listener, (struct sockaddr*)&address, size)) die("bind");
-  if (listen(listener, kBacklog)) die("listen");
-  if (getsockname(listener, (struct sockaddr*)&address, &size)) die("getsockname");
+  if (made < 0) die("socket");
+  if (shared && setsockopt(made, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)) die("SO_REUSEPORT");
+  if (type == SOCK_STREAM) {
+    if (setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on)) die("SO_REUSEADDR");
+    if (setsockopt(made, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on)) die("TCP_NODELAY");
+  }
+  if (bind(made, (struct sockaddr*)&address, size)) die("bind");
+  if (type == SOCK_STREAM && listen(made, kBacklog)) die("listen");
+  if (getsockname(made, (struct sockaddr*)&address, &size)) die("getsockname");
   *port = ntohs(address.sin_port);
-  return listener;
+  return made;
 }
 
-// Returns once in each process. All sockets listen before the port is told, so that the kernel
+// Returns once in each process. All sockets are bound before the port is told, so that the kernel
 // spreads the first clients like the last.
-static inline int listen_on(int argc, char** argv) {
+static inline int serve_on(int type, int argc, char** argv) {
   const int processes = argc == 3 ? atoi(argv[2]) : 1;
   if (argc < 2 || argc > 3 || processes < 1 || processes > kMostProcesses) {
     fprintf(stderr, "usage: %s PORT [PROCESSES]\n", argv[0]);
     exit(64);
   }
   in_port_t port = (in_port_t)atoi(argv[1]);
-  int listeners[kMostProcesses];
-  for (int i = 0; i < processes; ++i) listeners[i] = listening_socket(&port, processes > 1);
+  int sockets[kMostProcesses];
+  for (int i = 0; i < processes; ++i) sockets[i] = bound_socket(type, &port, processes > 1);
   printf("%d\n", port);
   fflush(stdout);
   int own = 0;
@@ -70,10 +72,12 @@ static inline int listen_on(int argc, char** argv) {
     own = i;
   }
   for (int i = 0; i < processes; ++i) {
-    if (i != own) close(listeners[i]);
+    if (i != own) close(sockets[i]);
   }
-  return listeners[own];
+  return sockets[own];
 }
+
+static inline int listen_on(int argc, char** argv) { return serve_on(SOCK_STREAM, argc, argv); }
 
 // Sends all of it; 0 once done, -1 if the peer is gone. Waits for room where the peer does not
 // read.
