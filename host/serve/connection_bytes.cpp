@@ -1,0 +1,155 @@
+// The part of Connection that moves bytes: what is read into a pending read, and what is left of a
+// pending write.
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+#include "serve/connection.hpp"
+
+namespace berth {
+
+// ---- Reading ----
+
+// What has come in; where the handler waits for no more, the end follows at once.
+Received Connection::receive_through() {
+  Received received = layer_ ? layer_->receive(*this) : receive();
+  const bool would_wait = received.result == kNotYet || received.result == -EINTR;
+  if (read_closed_ && would_wait) received.result = 0;
+  return received;
+}
+
+// Fills in the pending read, which is not completed yet; the answer is its error.
+int Connection::take(Received received) {
+  if (received.result > 0 || (received.result == 0 && received.is_message)) {
+    report_.bytes_in += static_cast<std::uint64_t>(received.result);
+    lent_ = std::move(received.bytes);
+    read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
+  } else if (received.result == 0 && !cancelled()) {
+    at_end_ = !read_closed_;
+    read_->flags |= BERTH_END;
+  } else {  // the end of the stream may be the host's doing, when it has shut the socket down
+    return cancelled() ? ECANCELED : static_cast<int>(-received.result);
+  }
+  return 0;
+}
+
+ssize_t Connection::carry_on_read() {
+  Received received;
+  try {
+    received = receive_through();
+  } catch (const std::bad_alloc&) {
+    received.result = -ENOMEM;
+  }
+  const ssize_t result = received.result;
+  if (result == kNotYet || result == -EINTR) return result;
+  const int error = take(std::move(received));
+  error != 0 ? break_off(error) : complete_read(0);
+  return result;
+}
+
+bool Connection::read_ends_on_drain() const {
+  return read_ != nullptr && (read_->flags & BERTH_ENDS_ON_STOP) != 0;
+}
+
+void Connection::end_read_on_drain() {
+  if (!read_ends_on_drain()) return;
+  read_->flags |= BERTH_END;
+  complete_read(0);
+}
+
+void Connection::complete_read(int error) {
+  berth_operation& operation = *std::exchange(read_, nullptr);
+  drop_timer(operation);
+  operation.error = error;
+  operation.complete(&operation);
+}
+
+// ---- Writing ----
+
+std::size_t Connection::gather(iovec* pieces, std::size_t room) const {
+  const auto& [parts, count] = write_->bytes.write;
+  std::size_t used = 0;
+  std::size_t done = written_;
+  for (std::size_t part = 0; part < count && used < room; ++part) {
+    const berth_bytes& bytes = parts[part];
+    if (bytes.size > done) {
+      pieces[used++] = {const_cast<char*>(bytes.data) + done, bytes.size - done};
+      done = 0;
+    } else {
+      done -= bytes.size;
+    }
+  }
+  return used;
+}
+
+constexpr std::size_t kPieces = 64;  // well under IOV_MAX
+
+// As send_more(), of a write that is a message.
+ssize_t Connection::send_message() {
+  const std::size_t parts = write_->bytes.write.count;
+  std::array<iovec, kPieces> few;
+  std::vector<iovec> many(parts > kPieces ? parts : 0);
+  iovec* const pieces = many.empty() ? few.data() : many.data();
+  const ssize_t sent = layer_->send(*this, pieces, gather(pieces, std::max(parts, kPieces)));
+  if (sent == kNotYet || sent == -EINTR) return sent;
+  count_sent(sent);
+  return sent < 0 ? sent : 0;
+}
+
+// Sends what is left of the pending write, as far as it goes: 0 once nothing is, or what stopped
+// it.
+ssize_t Connection::send_more() {
+  if (layer_ && layer_->has_messages()) return send_message();
+  std::array<iovec, kPieces> pieces;
+  for (;;) {
+    const std::size_t count = gather(pieces.data(), kPieces);
+    if (count == 0) return connecting_ ? look_whether_connected() : 0;
+    const ssize_t sent =
+        layer_ ? layer_->send(*this, pieces.data(), count) : send(pieces.data(), count);
+    if (sent == kNotYet || sent == -EINTR) return sent;
+    count_sent(sent);
+    if (sent < 0) return sent;
+  }
+}
+
+void Connection::count_sent(ssize_t result) {
+  if (result < 0) {
+    if (cancelled()) {
+      error_ = ECANCELED;
+    } else if (result == -EPIPE) {
+      write_lost_ = true;
+    } else {
+      error_ = static_cast<int>(-result);
+    }
+    return;
+  }
+  written_ += static_cast<std::size_t>(result);
+  report_.bytes_out += static_cast<std::uint64_t>(result);
+}
+
+ssize_t Connection::carry_on_write() {
+  ssize_t sent;
+  try {
+    sent = write_error() != 0 ? -write_error() : send_more();
+  } catch (const std::bad_alloc&) {
+    sent = -ENOMEM;
+    error_ = ENOMEM;
+  }
+  if (sent == kNotYet || sent == -EINTR) return sent;
+  if (error_ != 0) {
+    break_off(error_);
+  } else {
+    complete_write(write_error());
+  }
+  return sent;
+}
+
+void Connection::complete_write(int error) {
+  berth_operation& operation = *std::exchange(write_, nullptr);
+  operation.error = error;
+  operation.complete(&operation);
+}
+
+}  // namespace berth
