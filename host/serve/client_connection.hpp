@@ -24,7 +24,7 @@ class ClientConnection : public Connection {
   void close();
   [[nodiscard]] bool is_closed() const { return !socket_; }
   // What comes later ends with ECANCELED.
-  void cut_off() { error_ = ECANCELED; }
+  void cut_off() { report_.error = ECANCELED; }
   // Carries on what is pending, as far as it goes.
   virtual void go_on() = 0;
   using Connection::break_off;

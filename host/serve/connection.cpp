@@ -77,8 +77,7 @@ ssize_t Connection::open() {
 }
 
 void Connection::give_up(int error, SessionLimit limit) {
-  error_ = cancelled() ? ECANCELED : error;
-  report_.error = error_;
+  report_.error = cancelled() ? ECANCELED : error;
   report_.limit = limit;
   report_.end = SessionEnd::lost;
   if (layer_) report_.tls = layer_->failure();
@@ -110,7 +109,9 @@ int Connection::end_at_once(berth_operation& operation, int error) {
 
 // A handler may take ETIMEDOUT for the end of its own `within` and try again: after a client was
 // given up for its silence it is told something else, or it would try for ever.
-int Connection::error_of_later_ones() const { return error_ == ETIMEDOUT ? ENOTCONN : error_; }
+int Connection::error_of_later_ones() const {
+  return report_.error == ETIMEDOUT ? ENOTCONN : report_.error;
+}
 
 int Connection::read(berth_operation& operation) {
   if (read_ != nullptr) return end_at_once(operation, EBUSY);
@@ -119,7 +120,7 @@ int Connection::read(berth_operation& operation) {
   if (operation.size < kOperationSize || operation.duration < 0) {
     return end_at_once(operation, EINVAL);
   }
-  if (error_ != 0) return end_at_once(operation, error_of_later_ones());
+  if (report_.error != 0) return end_at_once(operation, error_of_later_ones());
   const bool ends_here = (operation.flags & BERTH_ENDS_ON_STOP) != 0 && context_.stop.draining();
   if (at_end_ || ends_here) {
     operation.flags |= BERTH_END;
@@ -132,9 +133,9 @@ int Connection::read(berth_operation& operation) {
     if (may_read_at_once()) {
       Received received = receive_through();
       if (received.result != kNotYet && received.result != -EINTR) {
-        error_ = take(std::move(received));
+        report_.error = take(std::move(received));
         read_ = nullptr;
-        return end_at_once(operation, error_);
+        return end_at_once(operation, report_.error);
       }
     }
     if (operation.duration > 0) arm_timer(operation);
@@ -149,10 +150,10 @@ int Connection::read(berth_operation& operation) {
 int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return end_at_once(operation, EBUSY);
   if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
-  if (error_ != 0) return end_at_once(operation, error_of_later_ones());
+  if (report_.error != 0) return end_at_once(operation, error_of_later_ones());
   if (write_closed_ || write_lost_) return end_at_once(operation, EPIPE);
   write_ = &operation;
-  written_ = 0;
+  set_written(0);
   operation.error = 0;
   try {
     const ssize_t sent = send_more();
@@ -169,7 +170,7 @@ int Connection::write(berth_operation& operation) {
 int Connection::sleep(berth_operation& operation) {
   if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
   // A client that has gone does not end a sleep, but a host that must stop now does.
-  if (error_ == ECANCELED) return end_at_once(operation, error_);
+  if (report_.error == ECANCELED) return end_at_once(operation, report_.error);
   operation.error = 0;
   try {
     arm_timer(operation);
@@ -200,8 +201,8 @@ int Connection::background(berth_operation& operation) {
 
 // Where calls are made at once no system call of the host's may have come by to see it.
 bool Connection::is_cut_off() {
-  if (cancelled()) error_ = ECANCELED;
-  return error_ == ECANCELED;
+  if (cancelled()) report_.error = ECANCELED;
+  return report_.error == ECANCELED;
 }
 
 // Nobody else is held up by it, unless a subclass knows better.
@@ -214,17 +215,17 @@ Connection::Called Connection::make_call(berth_operation& operation, const Sessi
 void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
   // A client that still sends to a socket which was shut down for that resets it.
-  if (error_ != 0 && cancelled()) error_ = ECANCELED;
-  if (error_ == 0 && write_lost_ && outcome == BERTH_LOST) error_ = EPIPE;
-  report_.error = error_;
+  if (report_.error != 0 && cancelled()) report_.error = ECANCELED;
+  if (report_.error == 0 && write_lost_ && outcome == BERTH_LOST) report_.error = EPIPE;
   if (layer_) report_.tls = layer_->failure();
-  if (error_ == ECANCELED && Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
+  if (report_.error == ECANCELED &&
+      Clock::now() >= end_of_session(context_.settings, report_.accepted)) {
     report_.limit = SessionLimit::whole;
   }
   if (outcome == BERTH_FAILED) {
     report_.end = SessionEnd::failed;
     log_failure(text.empty() ? "no reason given" : text);
-  } else if (error_ != 0) {
+  } else if (report_.error != 0) {
     report_.end = SessionEnd::lost;
   } else {  // nobody closes a datagram
     report_.end = at_end_ && socket_ ? SessionEnd::client : SessionEnd::handler;
@@ -286,7 +287,7 @@ void Connection::complete_call(berth_operation& operation) {
 }
 
 void Connection::break_off(int error, SessionLimit limit) {
-  error_ = error;
+  report_.error = error;
   report_.limit = limit;
   const bool all = error == ECANCELED && clients() != nullptr;
   if (all) clients()->cut_off();
@@ -302,7 +303,7 @@ void Connection::break_off(int error, SessionLimit limit) {
 
 void Connection::close_write() {
   // Datagrams know no such end.
-  if (error_ != 0 || (layer_ && layer_->has_messages())) return;
+  if (report_.error != 0 || (layer_ && layer_->has_messages())) return;
   (void)half_close();
   if (!writing()) return;
   try {
@@ -325,8 +326,8 @@ void Connection::close_read() {
 }
 
 bool Connection::must_linger() const {
-  if (!finished() || !socket_ || (error_ != 0 && error_ != EPROTO)) return false;
-  return (error_ == 0 && !at_end_) || (layer_ && layer_->has_last_word());
+  if (!finished() || !socket_ || (report_.error != 0 && report_.error != EPROTO)) return false;
+  return (report_.error == 0 && !at_end_) || (layer_ && layer_->has_last_word());
 }
 
 bool Connection::half_close() {

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -129,7 +130,20 @@ class Connection : public berth_connection, protected Wire {
   virtual void on_operation_timer(berth_operation& operation);
 
   SessionContext& context_;
-  Fd socket_;                     // none for a datagram, which came on a socket that others use too
+  Fd socket_;  // none for a datagram, which came on a socket that others use too
+
+ private:
+  // Here, where there is room beside the socket's number: each idle connection costs what this
+  // does.
+  std::uint16_t calls_ = 0;        // in the background
+  bool at_end_ : 1 = false;        // the client has closed its side
+  bool write_closed_ : 1 = false;  // by the handler, or since the session is over
+  bool half_closed_ : 1 = false;   // and the other side is told
+  bool write_lost_ : 1 = false;    // writes end with EPIPE; what has come in can still be read
+  bool read_closed_ : 1 = false;   // by the handler: a read does not wait
+  bool connecting_ : 1 = false;    // what is pending is an empty write, over when it is connected
+
+ protected:
   std::unique_ptr<Layer> layer_;  // none: bytes are moved as they are
 
  private:
@@ -139,13 +153,23 @@ class Connection : public berth_connection, protected Wire {
 
   static int end_at_once(berth_operation& operation, int error);
   [[nodiscard]] int error_of_later_ones() const;
-  [[nodiscard]] int write_error() const { return error_ == 0 && write_lost_ ? EPIPE : error_; }
+  [[nodiscard]] int write_error() const {
+    return report_.error == 0 && write_lost_ ? EPIPE : report_.error;
+  }
   int take(Received received);
   [[nodiscard]] Received receive_through();
   void log_failure(std::string_view why);
   ssize_t send_more();
   ssize_t look_whether_connected();
   ssize_t send_message();
+  // How much of the pending write is sent lies in its operation, which is the host's meanwhile.
+  [[nodiscard]] std::size_t written() const {
+    return reinterpret_cast<std::uintptr_t>(write_->reserved);
+  }
+  void set_written(std::size_t bytes) {
+    // A number, through which nothing is reached.
+    write_->reserved = reinterpret_cast<void*>(bytes);  // NOLINT(performance-no-int-to-ptr)
+  }
   std::size_t gather(iovec* pieces, std::size_t room) const;
   void complete_read(int error);
   void arm_timer(berth_operation& operation);
@@ -153,20 +177,11 @@ class Connection : public berth_connection, protected Wire {
   void cancel_sleeps(int error);
 
   std::unique_ptr<const Proxied> proxied_;
-  SessionReport report_;
+  SessionReport report_;  // its error: what every later operation ends with
   Lent lent_;
   berth_operation* read_ = nullptr;
   berth_operation* write_ = nullptr;
-  std::size_t written_ = 0;  // bytes of write_ that are sent
   OperationTimer* operation_timers_ = nullptr;
-  int error_ = 0;                  // what every later operation ends with
-  std::uint16_t calls_ = 0;        // in the background
-  bool at_end_ : 1 = false;        // the client has closed its side
-  bool write_closed_ : 1 = false;  // by the handler, or since the session is over
-  bool half_closed_ : 1 = false;   // and the other side is told
-  bool write_lost_ : 1 = false;    // writes end with EPIPE; what has come in can still be read
-  bool read_closed_ : 1 = false;   // by the handler: a read does not wait
-  bool connecting_ : 1 = false;    // what is pending is an empty write, over when it is connected
 };
 
 // The C table over the functions above, for all connections.

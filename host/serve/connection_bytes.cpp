@@ -71,7 +71,7 @@ void Connection::complete_read(int error) {
 std::size_t Connection::gather(iovec* pieces, std::size_t room) const {
   const auto& [parts, count] = write_->bytes.write;
   std::size_t used = 0;
-  std::size_t done = written_;
+  std::size_t done = written();
   for (std::size_t part = 0; part < count && used < room; ++part) {
     const berth_bytes& bytes = parts[part];
     if (bytes.size > done) {
@@ -117,15 +117,15 @@ ssize_t Connection::send_more() {
 void Connection::count_sent(ssize_t result) {
   if (result < 0) {
     if (cancelled()) {
-      error_ = ECANCELED;
+      report_.error = ECANCELED;
     } else if (result == -EPIPE) {
       write_lost_ = true;
     } else {
-      error_ = static_cast<int>(-result);
+      report_.error = static_cast<int>(-result);
     }
     return;
   }
-  written_ += static_cast<std::size_t>(result);
+  set_written(written() + static_cast<std::size_t>(result));
   report_.bytes_out += static_cast<std::uint64_t>(result);
 }
 
@@ -135,11 +135,11 @@ ssize_t Connection::carry_on_write() {
     sent = write_error() != 0 ? -write_error() : send_more();
   } catch (const std::bad_alloc&) {
     sent = -ENOMEM;
-    error_ = ENOMEM;
+    report_.error = ENOMEM;
   }
   if (sent == kNotYet || sent == -EINTR) return sent;
-  if (error_ != 0) {
-    break_off(error_);
+  if (report_.error != 0) {
+    break_off(report_.error);
   } else {
     complete_write(write_error());
   }
