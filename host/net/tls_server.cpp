@@ -158,7 +158,7 @@ class Maker {
       name.erase(0, name.find_first_not_of("!-+"));
       if (name.empty() || is_command || set(trial.get(), name.c_str()) == 1) continue;
       ERR_clear_error();
-      mistakes_.push_back({in, "there is no cipher '" + name + "': " + remedy});
+      mistakes_.push_back({in, "there is no cipher '" + name.append("': ") + remedy});
       return;
     }
     if (set(context_.get(), list.c_str()) == 1) return;
