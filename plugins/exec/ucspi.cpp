@@ -66,6 +66,9 @@ std::vector<std::string> environment_of_program(const std::string& peer, const s
   for (const auto& [name, value] : more) variables[name] = value;
 
   std::vector<std::string> environment;
-  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) {
+    environment.push_back(name);
+    environment.back().append("=").append(value);
+  }
   return environment;
 }
