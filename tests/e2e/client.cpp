@@ -233,6 +233,12 @@ std::string numbered(std::string_view command, std::size_t number) {
   return text;
 }
 
+std::string bytes_of_all_values(std::size_t size) {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 2654435761U >> 13U);
+  return bytes;
+}
+
 bool is_refused(std::uint16_t port) {
   const int socket = connect_to(port, "127.0.0.1");
   const bool refused = socket < 0 && errno == ECONNREFUSED;

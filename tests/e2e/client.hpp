@@ -70,6 +70,9 @@ class Client {
 // "flood 4000"
 [[nodiscard]] std::string numbered(std::string_view command, std::size_t number);
 
+// So many bytes, always the same, all values among them.
+[[nodiscard]] std::string bytes_of_all_values(std::size_t size);
+
 // Whether nobody listens on that port, or that Unix socket, or there is none.
 [[nodiscard]] bool is_refused(std::uint16_t port);
 [[nodiscard]] bool is_refused(const std::string& socket);

@@ -28,12 +28,6 @@ std::string echo_of(Client& client, const std::string& message) {
   return client.read_exactly(sizeof "Echo=> at " - 1 + message.size() + kTime);
 }
 
-std::string bytes_of_all_values(std::size_t size) {
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 2654435761U >> 13U);
-  return bytes;
-}
-
 }  // namespace
 
 TEST_CASE_TEMPLATE("a message is answered with its words and the time", Model,

@@ -31,12 +31,6 @@ std::string shell(const std::string& line, const std::string& further = "") {
   return running("/bin/sh, -c, '" + line + "'", further);
 }
 
-std::string bytes_of_all_values(std::size_t size) {
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 2654435761U >> 13U);
-  return bytes;
-}
-
 bool is_gone(const std::string& pid) { return !fs::exists("/proc/" + pid); }
 
 // Whether the process that the program has named is gone before patience is at its end.

@@ -35,12 +35,6 @@ Config proxy_to_echo() {
   return config;
 }
 
-std::string bytes_of_all_values(std::size_t size) {
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 2654435761U >> 13U);
-  return bytes;
-}
-
 }  // namespace
 
 TEST_CASE_TEMPLATE("10 MB pass a proxy both ways byte for byte, and their end after them", Model,
