@@ -44,12 +44,13 @@ void write_all(int fd, std::string_view text) {
 
 Result<CheckedConfig> from_answer(const std::string& answer, int files, const ConfigReader& reader,
                                   const fs::path& file) {
+  const Error no_answer{file.string() + ": its check ended without an answer"};
   std::istringstream parts(answer);
   std::string verdict;
   CheckedConfig config;
   if (!std::getline(parts, verdict, '\0') || verdict != kFine ||
       !std::getline(parts, config.text, '\0')) {
-    return Error{"its check ended without an answer"};
+    return no_answer;
   }
   for (std::string handler; std::getline(parts, handler, '\0');) {
     config.handlers.emplace_back(handler);
@@ -61,7 +62,7 @@ Result<CheckedConfig> from_answer(const std::string& answer, int files, const Co
   if (!settings) return settings.error();
   config.settings = std::move(*settings);
   if (config.settings.listeners.size() != config.handlers.size()) {
-    return Error{"its check ended without an answer"};
+    return no_answer;
   }
   return config;
 }
@@ -173,7 +174,7 @@ void Supervisor::on_config_checked(Result<std::string> answer) {
   if (!answer) return fail_change(answer.error().message);
   const Fd files = std::move(checked_files_);
   auto config = from_answer(answer.value(), files.get(), setup_.reader, setup_.file);
-  if (!config) return fail_change(setup_.file.string() + ": " + config.error().message);
+  if (!config) return fail_change(config.error().message);
   const bool log_changes = config->settings.log != generation_->config.settings.log;
   next_ = std::make_shared<Generation>(Generation{generation_->number + 1, std::move(*config)});
   plan_ = listeners_.plan(next_->config, life_, log_changes);
