@@ -7,15 +7,16 @@
 #include "busy_port.hpp"
 #include "command.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 
 TEST_CASE("a plugin with one bit flipped is taken, or refused by name, and ends nobody") {
-  constexpr int kFlips = BERTH_SANITIZED ? 20 : 200;
+  const int flips = tested_build().sanitized ? 20 : 200;
   const unsigned seed = std::random_device()();
   CAPTURE(seed);
   std::mt19937 random(seed);
-  const std::string whole = contents(BERTH_PLUGINS "/echo.so");
+  const std::string whole = contents(tested_build().plugins + "/echo.so");
   REQUIRE(!whole.empty());
   const BusyPort port;
   const TempFolder folder;
@@ -24,7 +25,7 @@ TEST_CASE("a plugin with one bit flipped is taken, or refused by name, and ends 
                          "\nlisteners:\n  - {name: it, model: fork, handler: flipped, listen: '" +
                          port.url() + "'}\n");
   int refused = 0;
-  for (int i = 0; i < kFlips; ++i) {
+  for (int i = 0; i < flips; ++i) {
     std::string bytes = whole;
     // The first makes it no shared object at all; where most of a file matters to nobody who loads
     // it, none of the others needs to be found.

@@ -9,6 +9,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "shared_file.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 
@@ -25,7 +26,7 @@ std::string day_of(const LogLine& line) { return line.whole.substr(0, 10); }
 
 TEST_CASE_TEMPLATE("when the clock jumps a day timers are neither early nor late", Model,
                    EACH_MODEL) {
-  if (BERTH_SANITIZED) {
+  if (tested_build().sanitized) {
     MESSAGE("left out: a sanitizer has to be the first library that is loaded");
     return;
   }
@@ -57,7 +58,7 @@ TEST_CASE_TEMPLATE("when the clock jumps a day timers are neither early nor late
 }
 
 TEST_CASE_TEMPLATE("a drain takes its time and no more while the clock jumps", Model, EACH_MODEL) {
-  if (BERTH_SANITIZED) {
+  if (tested_build().sanitized) {
     MESSAGE("left out: a sanitizer has to be the first library that is loaded");
     return;
   }

@@ -9,6 +9,7 @@
 
 #include "processes.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 
 namespace e2e {
 
@@ -22,7 +23,7 @@ int open_to_write(const std::filesystem::path& file) {
 
 Outcome berth(const std::vector<std::string>& arguments,
               const std::vector<std::string>& environment) {
-  std::vector<std::string> command = {BERTH_PROGRAM};
+  std::vector<std::string> command = {tested_build().program};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_program(command, environment);
 }

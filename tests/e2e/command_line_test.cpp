@@ -9,6 +9,7 @@
 #include "command.hpp"
 #include "host_process.hpp"
 #include "models.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 
@@ -59,11 +60,11 @@ TEST_CASE("models shows each model and when to choose it") {
 }
 
 TEST_CASE("handlers shows those of a folder with their options") {
-  const Outcome shipped = berth({"handlers", BERTH_PLUGINS});
+  const Outcome shipped = berth({"handlers", tested_build().plugins});
   CHECK(shipped.status == 0);
   CHECK(has(shipped.out, "echo"));
   CHECK(has(shipped.out, "delay: duration, default 5s"));
-  const Outcome all = berth({"handlers", BERTH_TEST_HANDLERS});
+  const Outcome all = berth({"handlers", tested_build().handlers});
   CHECK(all.status == 0);
   CHECK(has(all.out, "c_echo"));
   CHECK(has(all.out, "colour: 'red' or 'green', default red"));

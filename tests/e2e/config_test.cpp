@@ -10,6 +10,7 @@
 #include "command.hpp"
 #include "host_process.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -43,7 +44,7 @@ std::string refusal_of(const std::string& text) {
 
 TEST_CASE("every mistake of a config is told with its line and column") {
   const BusyPort port;
-  const std::string told = refusal_of("plugins: " BERTH_PLUGINS
+  const std::string told = refusal_of("plugins: " + tested_build().plugins +
                                       "\n"
                                       "listeners:\n"
                                       "  - name: one\n"
@@ -70,24 +71,25 @@ TEST_CASE("every mistake of a config is told with its line and column") {
 }
 
 TEST_CASE("wrong options of a plugin are told at their places") {
-  const std::string told = refusal_of("plugins: [" BERTH_PLUGINS ", " BERTH_TEST_HANDLERS
-                                      "]\n"
-                                      "listeners:\n"
-                                      "  - name: one\n"
-                                      "    listen: tcp://127.0.0.1:0\n"
-                                      "    model: fork\n"
-                                      "    handler: echo\n"
-                                      "    options: {reply: verbatm}\n"
-                                      "  - name: two\n"
-                                      "    listen: tcp://127.0.0.1:0\n"
-                                      "    model: thread\n"
-                                      "    handler: probe\n"
-                                      "    options:\n"
-                                      "      number: 101\n"
-                                      "      siz: 4KiB\n"
-                                      "      flag: maybe\n"
-                                      "      list: alone\n"
-                                      "      pause: fast\n");
+  const std::string told =
+      refusal_of("plugins: [" + tested_build().plugins + ", " + tested_build().handlers +
+                 "]\n"
+                 "listeners:\n"
+                 "  - name: one\n"
+                 "    listen: tcp://127.0.0.1:0\n"
+                 "    model: fork\n"
+                 "    handler: echo\n"
+                 "    options: {reply: verbatm}\n"
+                 "  - name: two\n"
+                 "    listen: tcp://127.0.0.1:0\n"
+                 "    model: thread\n"
+                 "    handler: probe\n"
+                 "    options:\n"
+                 "      number: 101\n"
+                 "      siz: 4KiB\n"
+                 "      flag: maybe\n"
+                 "      list: alone\n"
+                 "      pause: fast\n");
   CAPTURE(told);
   CHECK(has(told, ":7:22: option 'reply' must be "));
   CHECK(has(told, "did you mean 'verbatim'?"));
@@ -147,7 +149,8 @@ TEST_CASE("where io_uring is forbidden its listeners are refused, with the place
   const std::string file = folder / "berth.yaml";
   write_file(file, one_listener("io_uring", "echo").text());
   for (const char* const command : {"check", "run"}) {
-    const Outcome refused = run_program({BERTH_WITHOUT_IO_URING, BERTH_PROGRAM, command, file});
+    const Outcome refused =
+        run_program({BERTH_WITHOUT_IO_URING, tested_build().program, command, file});
     CAPTURE(refused.err);
     CHECK(refused.status == 78);
     CHECK(has(refused.err, "berth.yaml:"));
@@ -157,7 +160,7 @@ TEST_CASE("where io_uring is forbidden its listeners are refused, with the place
     CHECK(!has(refused.err, "is ready"));
   }
   write_file(file, one_listener("epoll", "echo").text());
-  CHECK(run_program({BERTH_WITHOUT_IO_URING, BERTH_PROGRAM, "check", file}).status == 0);
+  CHECK(run_program({BERTH_WITHOUT_IO_URING, tested_build().program, "check", file}).status == 0);
 }
 
 TEST_CASE("the shipped configs are fine") {
@@ -168,7 +171,7 @@ TEST_CASE("the shipped configs are fine") {
     std::string text = contents(shipped);
     const auto at = text.find("plugins:");
     REQUIRE(at != std::string::npos);
-    text.replace(at, text.find('\n', at) - at, "plugins: " BERTH_PLUGINS);
+    text.replace(at, text.find('\n', at) - at, "plugins: " + tested_build().plugins);
     write_file(file, text);
     const Outcome check = berth({"check", file});
     CAPTURE(check.err);
@@ -193,7 +196,8 @@ TEST_CASE("SIGUSR1 opens the log anew after it was renamed") {
   const std::string old = folder / "berth.log.1";
   const std::string file = folder / "berth.yaml";
   write_file(file, one_listener("fork", "echo").top("log: {file: " + log + "}").text());
-  const pid_t pid = start_program({BERTH_PROGRAM, "run", file}, STDERR_FILENO, STDERR_FILENO);
+  const pid_t pid =
+      start_program({tested_build().program, "run", file}, STDERR_FILENO, STDERR_FILENO);
   REQUIRE(wait_until([&] { return has(contents(log), "berth is ready"); }));
   std::filesystem::rename(log, old);
   ::kill(pid, SIGUSR1);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "models.hpp"
+#include "tested_build.hpp"
 #include "tls_end.hpp"
 
 namespace e2e {
@@ -44,8 +45,8 @@ class Config {
     return *this;
   }
   [[nodiscard]] std::string text() const {
-    return "plugins: [" BERTH_PLUGINS ", " BERTH_TEST_HANDLERS + folders_ + "]\n" + top_ +
-           "listeners:\n" + listeners_;
+    return "plugins: [" + tested_build().plugins + ", " + tested_build().handlers + folders_ +
+           "]\n" + top_ + "listeners:\n" + listeners_;
   }
 
  private:

@@ -9,6 +9,7 @@
 #include "client.hpp"
 #include "host_process.hpp"
 #include "models.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 
@@ -46,9 +47,10 @@ TEST_CASE_TEMPLATE("three words have three replies in order", Model, EACH_MODEL_
 }
 
 TEST_CASE_TEMPLATE("eight clients of a slow handler are served side by side", Model, EACH_MODEL) {
-  constexpr std::chrono::seconds kDelay{BERTH_SANITIZED ? 4 : 1};
+  const std::chrono::seconds delay{tested_build().sanitized ? 4 : 1};
   constexpr std::size_t kClients = 8;
-  const std::string option = "options: {delay: " + std::string(BERTH_SANITIZED ? "4s}" : "1s}");
+  const std::string option =
+      "options: {delay: " + std::string(tested_build().sanitized ? "4s}" : "1s}");
   HostProcess host(one_listener(Model::name, "sleep_echo", {option}));
   const auto start = std::chrono::steady_clock::now();
   std::vector<Client> clients;
@@ -58,8 +60,8 @@ TEST_CASE_TEMPLATE("eight clients of a slow handler are served side by side", Mo
   CHECK(host.log().count(" ended: ") == 0);
   for (auto& client : clients) REQUIRE(client.read_exactly(39).rfind("Echo=>hello at ", 0) == 0);
   const auto elapsed = std::chrono::steady_clock::now() - start;
-  CHECK(elapsed >= kDelay);
-  CHECK(elapsed < kClients * kDelay / 2);  // one after the other takes twice that
+  CHECK(elapsed >= delay);
+  CHECK(elapsed < kClients * delay / 2);  // one after the other takes twice that
 }
 
 TEST_CASE_TEMPLATE("10 MB come back byte for byte while they are sent", Model,

@@ -21,6 +21,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -227,7 +228,7 @@ TEST_CASE_TEMPLATE("a timer that ticks beside a read does not put off the idle t
 }
 
 TEST_CASE_TEMPLATE("a stack overflow is told with handler and client", Model, EACH_MODEL) {
-  if (BERTH_SANITIZED) return;  // they have stacks, and words for it, of their own
+  if (tested_build().sanitized) return;  // they have stacks, and words for it, of their own
   HostProcess host(one_listener(Model::name, "faulty"));
   Client client(host.port());
   client.send("before");

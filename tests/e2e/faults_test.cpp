@@ -8,6 +8,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -187,7 +188,7 @@ TEST_CASE("a handler that dies at each start is given up and the other listeners
   CHECK(children_of(host.pid()).size() == 1);
   CHECK(is_refused(host.port("dying")));
   CHECK(echo(client, "afterwards") == "afterwards");
-  CHECK(cpu_time(host.pid()) < std::chrono::milliseconds(BERTH_SANITIZED ? 2000 : 200));
+  CHECK(cpu_time(host.pid()) < std::chrono::milliseconds(tested_build().sanitized ? 2000 : 200));
 }
 
 TEST_CASE("a handler that refuses to be created is told with its reason") {

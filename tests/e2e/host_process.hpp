@@ -18,6 +18,7 @@
 #include "log_reader.hpp"
 #include "models.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 
 namespace e2e {
 
@@ -25,7 +26,7 @@ namespace e2e {
 struct Start {
   std::vector<std::string> by = {};           // a program and its arguments that execute the host
   std::vector<std::string> environment = {};  // NAME=VALUE, beside what this process has
-  std::string program = BERTH_PROGRAM;
+  std::string program = tested_build().program;
 };
 
 class HostProcess {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 
 namespace e2e {
 
@@ -37,14 +38,14 @@ class InstalledFile {
 class InstalledProgram : public InstalledFile {
  public:
   InstalledProgram() : InstalledFile("berth") { install_again(); }
-  void install_again() const { install(BERTH_PROGRAM); }
+  void install_again() const { install(tested_build().program); }
 };
 
 // The handler `mine`, which is echo; a config finds it by search_also(folder()).
 class InstalledHandler : public InstalledFile {
  public:
   InstalledHandler() : InstalledFile("mine.so") { install_again(); }
-  void install_again() const { install(std::string(BERTH_PLUGINS) + "/echo.so"); }
+  void install_again() const { install(tested_build().plugins + "/echo.so"); }
 };
 
 }  // namespace e2e

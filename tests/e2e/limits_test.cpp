@@ -13,6 +13,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -146,13 +147,13 @@ TEST_CASE_TEMPLATE("a client that never reads holds up nobody and is let go", Mo
 }
 
 TEST_CASE_TEMPLATE("five hundred clients are served at once", Model, EACH_MODEL) {
-  constexpr std::size_t kClients = BERTH_SANITIZED ? 100 : 500;
+  const std::size_t count = tested_build().sanitized ? 100 : 500;
   HostProcess host(one_listener(Model::name, "echo", {"options: {reply: verbatim}"}));
   std::vector<Client> clients;
-  for (std::size_t i = 0; i < kClients; ++i) clients.emplace_back(host.port());
+  for (std::size_t i = 0; i < count; ++i) clients.emplace_back(host.port());
   for (std::size_t round = 0; round < 2; ++round) {
-    for (std::size_t i = 0; i < kClients; ++i) clients[i].send(numbered("client", 1000 + i));
-    for (std::size_t i = 0; i < kClients; ++i) {
+    for (std::size_t i = 0; i < count; ++i) clients[i].send(numbered("client", 1000 + i));
+    for (std::size_t i = 0; i < count; ++i) {
       REQUIRE(clients[i].read_exactly(11) == numbered("client", 1000 + i));
     }
   }
@@ -162,7 +163,7 @@ TEST_CASE_TEMPLATE("five hundred clients are served at once", Model, EACH_MODEL)
 // Not under UndefinedBehaviorSanitizer: before it calls a virtual function it tries the object's
 // memory with a pipe(2), and takes the lack of descriptors for an object that is not there.
 TEST_CASE_TEMPLATE("without descriptors a worker rests and recovers", Model, EACH_MODEL) {
-  if (BERTH_SANITIZED) return;
+  if (tested_build().sanitized) return;
   HostProcess host(one_listener(Model::name, "probe", {as_this_user()}));
   const auto at_rest = open_descriptors(host.worker());
   Client first(host.port());

@@ -17,6 +17,7 @@
 #include "models.hpp"
 #include "processes.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -66,7 +67,7 @@ class HostOnSmallDisk {
     config.top("log: {file: " + disk + "/log}");
     write_file(folder_ / "berth.yaml", config.text());
     const std::string script = "mount -t tmpfs -o size=64k none " + disk + " && exec " +
-                               BERTH_PROGRAM " run " + (folder_ / "berth.yaml").string();
+                               tested_build().program + " run " + (folder_ / "berth.yaml").string();
     const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     pid_ = start_program({"/usr/bin/unshare", "-m", "/bin/sh", "-c", script}, null, null);
     ::close(null);
@@ -184,7 +185,7 @@ TEST_CASE("a log on a device that is always full holds up neither start nor clie
   write_file(folder / "berth.yaml", config.text());
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   const pid_t pid =
-      start_program({BERTH_PROGRAM, "run", (folder / "berth.yaml").string()}, null, null);
+      start_program({tested_build().program, "run", (folder / "berth.yaml").string()}, null, null);
   ::close(null);
   for (const auto port : ports) {
     REQUIRE(wait_until([&] { return !is_refused(port); }));

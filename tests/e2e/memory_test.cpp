@@ -12,6 +12,7 @@
 #include "models.hpp"
 #include "processes.hpp"
 #include "shared_file.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -53,7 +54,7 @@ Exchange try_exchange(std::uint16_t port, const std::string& words) {
 
 TEST_CASE_TEMPLATE("a handler that takes more memory than there may be loses that client alone",
                    Model, EACH_MODEL) {
-  if (BERTH_SANITIZED) {
+  if (tested_build().sanitized) {
     MESSAGE("left out: sanitizers take more address space than there is");
     return;
   }
@@ -77,7 +78,7 @@ TEST_CASE_TEMPLATE("a handler that takes more memory than there may be loses tha
 
 TEST_CASE_TEMPLATE("where memory cannot be had now and then only such connections are lost", Model,
                    EACH_MODEL) {
-  if (BERTH_SANITIZED) {
+  if (tested_build().sanitized) {
     MESSAGE("left out: sanitizers have an allocator of their own");
     return;
   }

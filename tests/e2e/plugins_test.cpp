@@ -9,6 +9,7 @@
 #include "command.hpp"
 #include "host_process.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 
@@ -34,7 +35,7 @@ std::string refusal_of(const std::string& handler, const std::string& folder) {
 }
 
 std::string refusal_of(const std::string& handler) {
-  return refusal_of(handler, BERTH_TEST_HANDLERS);
+  return refusal_of(handler, tested_build().handlers);
 }
 
 // A folder with a broken copy of the echo handler.
@@ -47,20 +48,20 @@ class BrokenCopy {
   TempFolder folder_;
 };
 
-std::string echo_file() { return contents(BERTH_PLUGINS "/echo.so"); }
+std::string echo_file() { return contents(tested_build().plugins + "/echo.so"); }
 
 }  // namespace
 
 TEST_CASE("a handler that is not there is refused with the folders searched") {
   const std::string told = refusal_of("absent");
   CAPTURE(told);
-  CHECK(has(told, BERTH_TEST_HANDLERS));
+  CHECK(has(told, tested_build().handlers));
 }
 
 TEST_CASE("a file that is no shared object is refused") {
   CHECK(has(BrokenCopy("not a handler").refusal(), "is not a shared object"));
   CHECK(has(BrokenCopy("").refusal(), "is not a shared object"));
-  CHECK(has(BrokenCopy(contents(BERTH_PROGRAM).substr(0, 10)).refusal(), "broken.so"));
+  CHECK(has(BrokenCopy(contents(tested_build().program).substr(0, 10)).refusal(), "broken.so"));
 }
 
 TEST_CASE("a shared object that is cut short is refused at any length") {

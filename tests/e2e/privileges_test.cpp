@@ -17,6 +17,7 @@
 #include "installed.hpp"
 #include "models.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 namespace fs = std::filesystem;
@@ -88,7 +89,7 @@ std::string fine(const Config& config, const TempFolder& folder) {
 struct PluginFolder {
   PluginFolder() {
     fs::create_directory(path());
-    fs::copy_file(BERTH_PLUGINS "/echo.so", file());
+    fs::copy_file(tested_build().plugins + "/echo.so", file());
     fs::permissions(path(), fs::perms(0755));
     fs::permissions(file(), fs::perms(0755));
   }
@@ -200,8 +201,8 @@ TEST_CASE("nothing of a plugin runs as root while it is checked") {
   CHECK(has(fine(one_listener("fork", "refuses_root"), folder), "fine, 1 listeners"));
   const Outcome told = refused(one_listener("fork", "refuses_root", {"user: root"}), folder);
   CHECK(has(told.err, "refuses_root.so ended the process (exit status 9)"));
-  const Outcome shown = berth({"handlers", BERTH_TEST_HANDLERS});
-  CHECK(has(shown.out, "refuses_root  (" BERTH_TEST_HANDLERS "/refuses_root.so)"));
+  const Outcome shown = berth({"handlers", tested_build().handlers});
+  CHECK(has(shown.out, "refuses_root  (" + tested_build().handlers + "/refuses_root.so)"));
 }
 
 TEST_CASE("a plugin in a folder that only root may enter is served all the same") {

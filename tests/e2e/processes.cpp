@@ -14,6 +14,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 namespace e2e {
@@ -43,7 +44,7 @@ fs::path proc(pid_t pid) { return fs::path("/proc") / std::to_string(pid); }
 pid_t start_program(const std::vector<std::string>& arguments, int output, int error,
                     const std::vector<std::string>& environment) {
   std::vector<std::string> variables = environment;
-  if (BERTH_SANITIZED) variables.push_back(sanitizer_options());
+  if (tested_build().sanitized) variables.push_back(sanitizer_options());
   for (char** variable = environ; *variable != nullptr; ++variable) {
     variables.emplace_back(*variable);
   }

@@ -12,6 +12,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 namespace fs = std::filesystem;
@@ -77,7 +78,7 @@ TEST_CASE("the README's mistakes are told as it says") {
   fs::create_directory(folder / "conf");
   fs::create_directory(folder / "plugins");
   const std::string text =
-      replaced(block("yaml", "model: treads"), R"(\.\./build/plugins)", BERTH_PLUGINS);
+      replaced(block("yaml", "model: treads"), R"(\.\./build/plugins)", tested_build().plugins);
   REQUIRE(!text.empty());
   write_file(folder / "conf/mistakes.yaml", text);
   const std::string file = folder / "conf/mistakes.yaml";
@@ -92,7 +93,7 @@ TEST_CASE("the README's mistakes are told as it says") {
 TEST_CASE("the config that the README shows by example can be served") {
   const TempFolder folder;
   std::string text = block("yaml", "heartbeat_timeout");
-  text = replaced(text, R"(plugins: \[[^\]]*\])", "plugins: [" BERTH_PLUGINS "]");
+  text = replaced(text, R"(plugins: \[[^\]]*\])", "plugins: [" + tested_build().plugins + "]");
   text = replaced(text, ":50008", ":0");
   if (::geteuid() != 0) {  // who may only be who it is
     text = replaced(text, "user: nobody", "user: " + std::to_string(::geteuid()));

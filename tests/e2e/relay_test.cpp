@@ -11,6 +11,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 #include "upstream.hpp"
 #include "wait_for.hpp"
 
@@ -122,7 +123,7 @@ TEST_CASE_TEMPLATE("relays leave no descriptor behind, whichever side resets", M
 
 TEST_CASE_TEMPLATE("a worker ends in time though a name of its is still being resolved", Model,
                    EACH_MODEL) {
-  if (BERTH_SANITIZED) {
+  if (tested_build().sanitized) {
     MESSAGE("left out: a sanitizer has to be the first library that is loaded");
     return;
   }

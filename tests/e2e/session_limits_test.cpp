@@ -10,6 +10,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -115,7 +116,7 @@ TEST_CASE_TEMPLATE("a client that takes a reply slowly is served to its end", Mo
 
 // Not with sanitizers, which take more than any limit.
 TEST_CASE_TEMPLATE("a handler that takes more memory than it may fails alone", Model, EACH_MODEL) {
-  if (BERTH_SANITIZED) return;
+  if (tested_build().sanitized) return;
   HostProcess host(one_listener(Model::name, "probe", {"resources: {memory: 256MiB}"}));
   host.expect_error("handler 'probe' failed: std::bad_alloc");
   Client bystander(host.port());

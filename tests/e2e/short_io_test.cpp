@@ -14,6 +14,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "shared_file.hpp"
+#include "tested_build.hpp"
 
 using namespace e2e;
 
@@ -82,7 +83,7 @@ Config listeners(const char* model) {
 // of nothing but what the client does, as in the next case.
 TEST_CASE_TEMPLATE("replies are exact where every system call may be short or interrupted", Model,
                    e2e::Fork, e2e::SignalFork, e2e::Thread, e2e::Select, e2e::Epoll) {
-  if (BERTH_SANITIZED) {
+  if (tested_build().sanitized) {
     MESSAGE("left out: a sanitizer has to be the first library that is loaded");
     return;
   }

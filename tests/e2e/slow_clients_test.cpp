@@ -12,13 +12,14 @@
 #include "host_process.hpp"
 #include "load.hpp"
 #include "models.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
 
 namespace {
 
-constexpr std::size_t kOfEachKind = BERTH_SANITIZED ? 20 : 100;
+const std::size_t kOfEachKind = tested_build().sanitized ? 20 : 100;
 
 // A byte from each of them, again and again, until it is told to end.
 class Dribble {
@@ -57,7 +58,7 @@ std::vector<Client> clients_of(std::uint16_t port, const std::string& words) {
 
 TEST_CASE_TEMPLATE("hundreds of slow clients hold up no other and are let go in time", Model,
                    EACH_MODEL) {
-  const std::string limit = BERTH_SANITIZED ? "idle_timeout: 20s" : "idle_timeout: 3s";
+  const std::string limit = tested_build().sanitized ? "idle_timeout: 20s" : "idle_timeout: 3s";
   Config config = one_listener(Model::name, "echo", {"options: {reply: verbatim}"});
   config.listener("slow", Model::name, "probe", {limit});
   config.listener("beside", Model::name, "echo", {limit, "options: {reply: verbatim}"});

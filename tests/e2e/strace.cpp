@@ -10,6 +10,7 @@
 
 #include "command.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 
 namespace e2e {
 
@@ -29,7 +30,8 @@ bool can_trace() {
   static const bool can = [] {
     const std::string strace = strace_program();
     return !strace.empty() &&
-           run_program({strace, "-f", "-e", "trace=none", BERTH_PROGRAM, "--version"}).status == 0;
+           run_program({strace, "-f", "-e", "trace=none", tested_build().program, "--version"})
+                   .status == 0;
   }();
   return can;
 }

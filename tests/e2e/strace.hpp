@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "log_reader.hpp"
+#include "tested_build.hpp"
 
 namespace e2e {
 
@@ -18,7 +19,7 @@ namespace e2e {
 
 // What a case does that is left out: the test is no failure, and does not pass in silence either.
 #define LEAVE_OUT_UNLESS_TRACEABLE()                                                 \
-  if (BERTH_SANITIZED || !e2e::can_trace()) {                                        \
+  if (e2e::tested_build().sanitized || !e2e::can_trace()) {                          \
     MESSAGE("left out: strace is missing, may not trace here, or meets sanitizers"); \
     return;                                                                          \
   }

@@ -5,10 +5,12 @@
 #include <chrono>
 #include <thread>
 
+#include "tested_build.hpp"
+
 namespace e2e {
 
 // How long anything may take before a test says that it does not come. Never how long it takes.
-inline constexpr std::chrono::seconds kPatience{BERTH_SANITIZED ? 60 : 30};
+inline const std::chrono::seconds kPatience{tested_build().sanitized ? 60 : 30};
 
 // True as soon as `holds()` is, false when patience is at its end.
 template <class Predicate>

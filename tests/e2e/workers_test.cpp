@@ -11,6 +11,7 @@
 #include "host_process.hpp"
 #include "models.hpp"
 #include "processes.hpp"
+#include "tested_build.hpp"
 #include "wait_for.hpp"
 
 using namespace e2e;
@@ -141,7 +142,7 @@ TEST_CASE("one thread of one process serves both addresses of a select listener"
 }
 
 TEST_CASE_TEMPLATE("a worker has as many threads as its model says", Model, EACH_MODEL) {
-  if (BERTH_SANITIZED) return;  // ThreadSanitizer has threads of its own
+  if (tested_build().sanitized) return;  // ThreadSanitizer has threads of its own
   HostProcess host(one_listener(Model::name, "probe"));
   Client one(host.port());
   Client two(host.port());

@@ -77,7 +77,7 @@ struct Bound {
   }
 };
 
-Bound bind(const std::vector<berth_option>& rows, std::vector<OptionSetting> given) {
+Bound bound_of(const std::vector<berth_option>& rows, std::vector<OptionSetting> given) {
   berth_plugin plugin{};
   plugin.name = "echo";
   plugin.option_size = sizeof(berth_option);
@@ -88,26 +88,26 @@ Bound bind(const std::vector<berth_option>& rows, std::vector<OptionSetting> giv
   bound.problems = problems.to_text();
   return bound;
 }
-Bound bind(const char* name, OptionValue value) {
-  return bind(all_rows(), {{name, {5, 1}, std::move(value)}});
+Bound bound_of(const char* name, OptionValue value) {
+  return bound_of(all_rows(), {{name, {5, 1}, std::move(value)}});
 }
 std::string problem(const char* name, OptionValue value) {
-  return bind(name, std::move(value)).problems;
+  return bound_of(name, std::move(value)).problems;
 }
 
 TEST_CASE("a value of every type reaches the setting") {
-  CHECK(bind("flag", scalar("true")).only().integer == 1);
-  CHECK(bind("flag", scalar("false")).only().integer == 0);
-  CHECK(bind("number", scalar("-5")).only().integer == -5);
-  CHECK(bind("number", scalar("100")).only().integer == 100);
-  CHECK(bind("any", scalar("-9223372036854775808")).only().integer ==
+  CHECK(bound_of("flag", scalar("true")).only().integer == 1);
+  CHECK(bound_of("flag", scalar("false")).only().integer == 0);
+  CHECK(bound_of("number", scalar("-5")).only().integer == -5);
+  CHECK(bound_of("number", scalar("100")).only().integer == 100);
+  CHECK(bound_of("any", scalar("-9223372036854775808")).only().integer ==
         std::numeric_limits<std::int64_t>::min());
-  CHECK(bind("ratio", scalar("2.5e3")).only().real == 2500.0);
-  CHECK(bind("delay", scalar("250ms")).only().integer == 250'000'000);
-  CHECK(bind("step", scalar("5s")).only().integer == 5'000'000'000);
-  CHECK(bind("size", scalar("64KiB")).only().integer == 65536);
-  CHECK(bind("reply", scalar("verbatim")).only().integer == 1);
-  const Bound text = bind("text", scalar("Echo=>"));
+  CHECK(bound_of("ratio", scalar("2.5e3")).only().real == 2500.0);
+  CHECK(bound_of("delay", scalar("250ms")).only().integer == 250'000'000);
+  CHECK(bound_of("step", scalar("5s")).only().integer == 5'000'000'000);
+  CHECK(bound_of("size", scalar("64KiB")).only().integer == 65536);
+  CHECK(bound_of("reply", scalar("verbatim")).only().integer == 1);
+  const Bound text = bound_of("text", scalar("Echo=>"));
   CHECK(std::string(text.only().name) == "text");
   CHECK(text.only().type == BERTH_TEXT);
   CHECK(text.only().text.size == 6);
@@ -115,22 +115,22 @@ TEST_CASE("a value of every type reaches the setting") {
 }
 
 TEST_CASE("lists and maps reach the setting item by item") {
-  const Bound items = bind("list", list({scalar("a"), scalar("")}));
+  const Bound items = bound_of("list", list({scalar("a"), scalar("")}));
   REQUIRE(items.only().item_count == 2);
   CHECK(std::string(items.only().items[0].data) == "a");
   CHECK(items.only().items[1].size == 0);
-  const Bound fields = bind("map", map({{scalar("k"), scalar("v")}, {scalar("l"), scalar("w")}}));
+  const Bound fields = bound_of("map", map({{scalar("k"), scalar("v")}, {scalar("l"), scalar("w")}}));
   REQUIRE(fields.only().item_count == 4);
   CHECK(std::string(fields.only().items[2].data) == "l");
   CHECK(std::string(fields.only().items[3].data) == "w");
-  CHECK(bind("list", list({})).only().item_count == 0);
-  CHECK(bind("map", map({})).only().item_count == 0);
+  CHECK(bound_of("list", list({})).only().item_count == 0);
+  CHECK(bound_of("map", map({})).only().item_count == 0);
 }
 
 TEST_CASE("texts stay where they are while other options are bound after them") {
   std::vector<OptionSetting> given;
   for (int i = 0; i < 1000; ++i) given.push_back({"text", {1, 1}, scalar(std::to_string(i))});
-  const Bound bound = bind(all_rows(), given);
+  const Bound bound = bound_of(all_rows(), given);
   for (std::size_t i = 0; i < 1000; ++i) {
     REQUIRE(std::string(bound.options.settings()[i].text.data) == std::to_string(i));
   }
@@ -175,7 +175,7 @@ TEST_CASE("every mistake is told at its place, and its option is not set") {
       {"textt", scalar("x"), "5:1: unknown option 'textt' of handler 'echo'; did you mean 'text'?"},
   };
   for (const Row& row : rows) {
-    const Bound bound = bind(row.name, row.value);
+    const Bound bound = bound_of(row.name, row.value);
     CHECK(bound.problems == "f:" + std::string(row.message) + "\n");
     CHECK(bound.options.settings().empty());
   }
@@ -196,13 +196,13 @@ TEST_CASE("an item's mistake is told where the item stands") {
 }
 
 TEST_CASE("all mistakes are told at once") {
-  CHECK(bind(all_rows(), {{"nothing_like_it", {5, 1}, scalar("x")},
+  CHECK(bound_of(all_rows(), {{"nothing_like_it", {5, 1}, scalar("x")},
                           {"flag", {6, 1}, scalar("perhaps", {6, 7})},
                           {"number", {7, 1}, scalar("x", {7, 9})}})
             .problems.find("f:7:9:") != std::string::npos);
-  CHECK(bind({}, {{"a", {5, 1}, scalar("x")}}).problems ==
+  CHECK(bound_of({}, {{"a", {5, 1}, scalar("x")}}).problems ==
         "f:5:1: unknown option 'a': handler 'echo' takes none\n");
-  CHECK(bind({row("zeal", BERTH_TEXT), row("pomp", BERTH_TEXT)}, {{"a", {5, 1}, scalar("x")}})
+  CHECK(bound_of({row("zeal", BERTH_TEXT), row("pomp", BERTH_TEXT)}, {{"a", {5, 1}, scalar("x")}})
             .problems ==
         "f:5:1: unknown option 'a' of handler 'echo'; it takes 'zeal' or 'pomp'\n");
 }
@@ -211,9 +211,9 @@ TEST_CASE("a required option that is not given is told where the handler stands"
   std::vector<berth_option> rows = {row("folder", BERTH_TEXT)};
   rows[0].required = 1;
   rows[0].help = "what to serve";
-  CHECK(bind(rows, {}).problems ==
+  CHECK(bound_of(rows, {}).problems ==
         "f:3:5: handler 'echo' needs the option 'folder' (what to serve)\n");
-  CHECK(bind(rows, {{"folder", {5, 1}, scalar("x")}}).problems.empty());
+  CHECK(bound_of(rows, {{"folder", {5, 1}, scalar("x")}}).problems.empty());
 }
 
 TEST_CASE("the rows of a plugin that knows more of an option are found at their own stride") {
