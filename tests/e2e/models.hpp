@@ -62,6 +62,14 @@ struct IoUring {
   static constexpr std::size_t descriptors_per_session = 1;
 };
 
+// One connection after another, so that most cases are not for it.
+struct Sync {
+  static constexpr const char* name = "sync";
+  static constexpr bool own_process = false;
+  static constexpr bool in_loop = false;
+  static constexpr std::size_t descriptors_per_session = 1;
+};
+
 // The model, its clients coming over a Unix socket in place of TCP.
 template <class Model>
 struct OnUnix : Model {};
@@ -99,6 +107,7 @@ TYPE_TO_STRING_AS("thread-pool", e2e::ThreadPool);
 TYPE_TO_STRING_AS("select", e2e::Select);
 TYPE_TO_STRING_AS("epoll", e2e::Epoll);
 TYPE_TO_STRING_AS("io_uring", e2e::IoUring);
+TYPE_TO_STRING_AS("sync", e2e::Sync);
 TYPE_TO_STRING_AS("fork over a Unix socket", e2e::OnUnix<e2e::Fork>);
 TYPE_TO_STRING_AS("signal-fork over a Unix socket", e2e::OnUnix<e2e::SignalFork>);
 TYPE_TO_STRING_AS("prefork over a Unix socket", e2e::OnUnix<e2e::Prefork>);
@@ -118,7 +127,8 @@ TYPE_TO_STRING_AS("io_uring with TLS", e2e::OnTls<e2e::IoUring>);
 
 // TEST_CASE_TEMPLATE("a sentence that can be false", Model, EACH_MODEL)
 //
-// Each that serves several at a time: `sync` has tests of its own, in sync_test.cpp.
+// Each that serves several at a time. What Sync can be tried with names it, and it has tests of its
+// own in sync_test.cpp.
 #define EACH_MODEL                                                                                 \
   e2e::Fork, e2e::SignalFork, e2e::Prefork, e2e::Thread, e2e::ThreadPool, e2e::Select, e2e::Epoll, \
       e2e::IoUring
