@@ -62,9 +62,12 @@ Result<ReadFile> read_file(const fs::path& path) {
 }
 
 bool has_all_texts(const TlsSettings& tls) {
-  const auto has_text = [](const TlsFile& file) { return file.path.empty() || !file.text.empty(); };
-  return !tls.certificate.path.empty() && !tls.key.path.empty() && has_text(tls.certificate) &&
-         has_text(tls.key) && has_text(tls.client_ca);
+  const auto has_text = [](const TlsFile& file) {
+    return !file.path.empty() && !file.text.empty();
+  };
+  const bool needs_ca = tls.client_certificate != ClientCertificate::none;
+  const bool has_ca = has_text(tls.client_ca) || (!needs_ca && tls.client_ca.path.empty());
+  return has_text(tls.certificate) && has_text(tls.key) && has_ca;
 }
 
 Position place_of(TlsMistake::In in, const TlsSettings& tls) {

@@ -24,12 +24,14 @@ std::string TlsFailure::text() const {
       return "the stream ended without close_notify, as if it had been cut off";
     case kEndInHandshake:
       return "the other side closed during the handshake";
+    case kEndlessHandshakes:
+      return "the other side asks for new keys again and again, and sends nothing";
     case kOther:
       return "a failure within OpenSSL";
     default:
       break;
   }
-  if (code_ > kCertificate) {
+  if (code_ >= kCertificate) {
     return std::string("certificate verify failed: ") +
            X509_verify_cert_error_string(code_ - kCertificate);
   }

@@ -18,6 +18,8 @@ class TlsFailure {
   // The stream has ended without the word that it was to end: somebody may have cut it off.
   [[nodiscard]] static TlsFailure of_cut_off() { return TlsFailure(kCutOff); }
   [[nodiscard]] static TlsFailure of_end_in_handshake() { return TlsFailure(kEndInHandshake); }
+  // Nothing came but what TLS says of itself, again and again.
+  [[nodiscard]] static TlsFailure of_endless_handshakes() { return TlsFailure(kEndlessHandshakes); }
 
   explicit operator bool() const { return code_ != 0; }
   // "no shared cipher": in words of OpenSSL, as far as they are its own. "" where nothing failed.
@@ -25,7 +27,13 @@ class TlsFailure {
   bool operator==(const TlsFailure&) const = default;
 
  private:
-  enum : std::uint16_t { kCertificate = 0x1000, kCutOff = 0x2000, kEndInHandshake, kOther };
+  enum : std::uint16_t {
+    kCertificate = 0x1000,
+    kCutOff = 0x2000,
+    kEndInHandshake,
+    kEndlessHandshakes,
+    kOther
+  };
   explicit TlsFailure(std::uint16_t code) : code_(code) {}
 
   std::uint16_t code_ = 0;

@@ -161,8 +161,22 @@ class Maker {
       mistakes_.push_back({in, "there is no cipher '" + name.append("': ") + remedy});
       return;
     }
-    if (set(context_.get(), list.c_str()) == 1) return;
+    if (set(context_.get(), list.c_str()) == 1) return refuse_unprotected(in, list, remedy);
     mistakes_.push_back({in, "'" + list + "' leaves no cipher (" + last_words() + "): " + remedy});
+  }
+
+  // What encrypts nothing, or asks nobody who he is, is no TLS, and only in a list by mistake.
+  void refuse_unprotected(In in, const std::string& list, const std::string& remedy) {
+    const STACK_OF(SSL_CIPHER)* const all = SSL_CTX_get_ciphers(context_.get());
+    for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
+      const SSL_CIPHER* const cipher = sk_SSL_CIPHER_value(all, i);
+      const bool is_plain = SSL_CIPHER_get_cipher_nid(cipher) == NID_undef;
+      if (!is_plain && SSL_CIPHER_get_auth_nid(cipher) != NID_auth_null) continue;
+      mistakes_.push_back({in, "'" + list + "' has " + SSL_CIPHER_get_name(cipher) + ", which " +
+                                   (is_plain ? "encrypts nothing: " : "has no certificate: ") +
+                                   remedy});
+      return;
+    }
   }
 
   void check_dates(In in, const TlsFile& file, const X509* certificate) {

@@ -33,6 +33,10 @@ bool is_ip_address(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), ignored.data()) == 1;
 }
 
+// More than any handshake takes. Afterwards TLS lets the other side ask for new keys, or for
+// another handshake, as often as it likes: each takes little to ask for and much to answer.
+constexpr unsigned kMostHandshakeMessages = 32;
+
 }  // namespace
 
 void TlsSession::Free::operator()(ssl_st* session) const { SSL_free(session); }
@@ -45,6 +49,8 @@ TlsSession::TlsSession(const TlsContext& context, TlsTransport& transport)
     throw std::bad_alloc();
   }
   SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_msg_callback(ssl_.get(), on_message);
+  SSL_set_msg_callback_arg(ssl_.get(), this);
   context.side() == TlsContext::Side::server ? SSL_set_accept_state(ssl_.get())
                                              : SSL_set_connect_state(ssl_.get());
 }
@@ -52,12 +58,19 @@ TlsSession::TlsSession(const TlsContext& context, TlsTransport& transport)
 TlsSession::~TlsSession() = default;
 
 void TlsSession::expect(const std::string& host) {
-  if (is_ip_address(host)) {
-    (void)X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str());
-    return;
-  }
-  (void)SSL_set_tlsext_host_name(ssl_.get(), host.c_str());
-  (void)SSL_set1_host(ssl_.get(), host.c_str());
+  // Neither fails but for want of memory; if one did, anybody's certificate would do.
+  const bool is_expected =
+      is_ip_address(host)
+          ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str()) == 1
+          : SSL_set_tlsext_host_name(ssl_.get(), host.c_str()) == 1 &&
+                SSL_set1_host(ssl_.get(), host.c_str()) == 1;
+  if (!is_expected) throw std::bad_alloc();
+}
+
+void TlsSession::on_message(int is_ours, int, int content, const void*, std::size_t, ssl_st*,
+                            void* session) {
+  if (is_ours != 0 || content != SSL3_RT_HANDSHAKE) return;
+  ++static_cast<TlsSession*>(session)->handshake_messages_;
 }
 
 TlsSession::Step TlsSession::conclude(int result) {
@@ -85,7 +98,11 @@ TlsSession::Step TlsSession::handshake() {
 TlsSession::Step TlsSession::read(char* to, std::size_t room, std::size_t& count) {
   if (failure_) return Step::failed;
   ERR_clear_error();
-  return conclude(SSL_read_ex(ssl_.get(), to, room, &count));
+  const Step step = conclude(SSL_read_ex(ssl_.get(), to, room, &count));
+  if (step == Step::done) handshake_messages_ = 0;
+  if (handshake_messages_ <= kMostHandshakeMessages) return step;
+  failure_ = TlsFailure::of_endless_handshakes();
+  return Step::failed;
 }
 
 bool TlsSession::has_rest() const { return SSL_pending(ssl_.get()) > 0; }

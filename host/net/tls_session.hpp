@@ -35,7 +35,7 @@ class TlsSession {
 
   [[nodiscard]] Step handshake();
   // Up to `room` bytes; `done` says that `count` of them, at least one, were read. Of one record at
-  // most.
+  // most. Fails where the other side has long sent nothing but what TLS says of itself.
   [[nodiscard]] Step read(char* to, std::size_t room, std::size_t& count);
   // Whether bytes lie ready of a record that read() had no room for.
   [[nodiscard]] bool has_rest() const;
@@ -56,6 +56,9 @@ class TlsSession {
 
  private:
   Step conclude(int result);
+  // Of OpenSSL's, which tells each message that it takes or gives.
+  static void on_message(int is_ours, int version, int content, const void* bytes, std::size_t size,
+                         ssl_st* ssl, void* session);
 
   struct Free {
     void operator()(ssl_st* session) const;
@@ -63,6 +66,7 @@ class TlsSession {
   TransportEnd end_;
   std::unique_ptr<ssl_st, Free> ssl_;
   TlsFailure failure_;
+  unsigned handshake_messages_ = 0;  // of the other side, since it last sent something else
 };
 
 }  // namespace berth

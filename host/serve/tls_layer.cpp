@@ -78,12 +78,10 @@ void TlsLayer::on_sent(ssize_t result) {
 
 // How much of a record the wire has sent may not even be known: nothing that followed could be
 // understood.
-void TlsLayer::cancel_send(Wire& wire) {
-  wire.cancel_send();
-  break_off(EPIPE);
-}
+void TlsLayer::cancel_send(Wire&) { break_off(EPIPE); }
 
 void TlsLayer::break_off(int error) {
+  if (wire_ != nullptr) wire_->cancel_send();  // the kernel may be reading out_
   broken_ = error;
   out_.reset();
   out_begin_ = out_end_ = 0;
@@ -229,7 +227,6 @@ void TlsLayer::write(std::string_view bytes) {
 ssize_t TlsLayer::half_close(Wire& wire) {
   if (!std::exchange(half_closed_, true) && opened_ && broken_ == 0) {
     try {  // also after the other side's end was cut off: this one need not be
-
       wire_ = &wire;
       session_->close_write();
     } catch (const std::bad_alloc&) {  // the other side has to do without

@@ -53,7 +53,7 @@ class TlsLayer final : public Layer, private TlsTransport {
 
   const TlsContext& context_;
   std::optional<TlsSession> session_;  // from open() on, which may fail for want of memory
-  Wire* wire_ = nullptr;               // while one is at hand
+  Wire* wire_ = nullptr;  // since the first call that was given it: it is always the same
 
   Lent in_;  // what has come in and is not decrypted yet
   std::size_t in_begin_ = 0, in_end_ = 0;

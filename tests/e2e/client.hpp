@@ -1,6 +1,5 @@
 // A client of a host: one connection, by TCP over the loopback, with or without TLS, or to a Unix
-// socket. What does not
-// come within patience throws, and so fails the test.
+// socket. What does not come within patience throws, and so fails the test.
 #pragma once
 
 #include <cstddef>
@@ -56,7 +55,7 @@ class Client {
   // Who it is, as the host's log has it: 127.0.0.1:2934, or uid=0,gid=0,pid=2934.
   [[nodiscard]] std::string address() const;
   // What was agreed upon, where there is TLS.
-  [[nodiscard]] const TlsEnd& tls() const { return *tls_; }
+  [[nodiscard]] TlsEnd& tls() const { return *tls_; }
 
  private:
   Client() = default;

@@ -153,6 +153,17 @@ int TlsEnd::carry_out(Call call) {
   }
 }
 
+void TlsEnd::ask_for_keys(int times) {
+  for (int i = 0; i < times; ++i) {
+    (void)carry_out([this] {
+      (void)SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED);
+      return SSL_do_handshake(ssl_.get());
+    });
+    const std::scoped_lock lock(mutex_);
+    (void)move();
+  }
+}
+
 void TlsEnd::send(std::string_view bytes) {
   constexpr std::size_t kPiece = 65536;
   while (!bytes.empty()) {

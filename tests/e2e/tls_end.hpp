@@ -50,6 +50,8 @@ class TlsEnd {
   // Whether the end has come, as far as it can be seen, and nothing is left to be read.
   [[nodiscard]] bool is_closed();
   void close_write();
+  // Asks the other side so many times to encrypt with new keys, as often as it takes part.
+  void ask_for_keys(int times);
 
   [[nodiscard]] std::string version() const;
   [[nodiscard]] std::string protocol() const;

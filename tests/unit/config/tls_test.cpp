@@ -115,10 +115,11 @@ struct Checked {
   ConfigFiles files;
 };
 
-Checked check(const std::string& certificate, const std::string& key) {
-  HostSettings settings =
-      load(listener("tls://h:1", "    tls: {certificate: " + certificate + ", key: " + key + "}\n"))
-          .settings;
+Checked check(const std::string& certificate, const std::string& key,
+              const std::string& further = "") {
+  HostSettings settings = load(listener("tls://h:1", "    tls: {certificate: " + certificate +
+                                                         ", key: " + key + further + "}\n"))
+                              .settings;
   Diagnostics problems("f"), warnings("f");
   Checked checked;
   checked.files = read_tls_files(settings, problems, warnings);
@@ -146,6 +147,8 @@ TEST_CASE("files are read and tried, and what is wrong with them is told where t
   CHECK(good.files.at(key).text() == one.key);
   CHECK(has(check(certificate, other).problems, "other key than the certificate in"));
   CHECK(has(check(certificate, empty).problems, "empty is empty\n"));
+  // One that is missing in the config is the reader's to tell.
+  CHECK(check(certificate, key, ", client_certificate: required").problems == "");
   CHECK(has(check(certificate, "/nonexistent").problems, "cannot read /nonexistent: No such file"));
   CHECK(has(check("/tmp", key).problems, "f:6:24: /tmp is a folder; give a file\n"));
   CHECK(has(check("/dev/zero", key).problems, "/dev/zero is not a regular file\n"));

@@ -270,6 +270,14 @@ TEST_CASE("each mistake in certificates, keys and ciphers is told with its file"
     settings.ciphers = "AES128-SHA:!AES128-SHA";
     words = "'AES128-SHA:!AES128-SHA' leaves no cipher (no cipher match)";
   }
+  SUBCASE("a cipher that encrypts nothing") {
+    settings.ciphers = "ECDHE-RSA-AES128-GCM-SHA256:NULL-SHA256:@SECLEVEL=0";
+    words = "has NULL-SHA256, which encrypts nothing";
+  }
+  SUBCASE("a cipher without a certificate") {
+    settings.ciphers = "ECDHE-RSA-AES128-GCM-SHA256:ADH-AES128-GCM-SHA256:@SECLEVEL=0";
+    words = "has ADH-AES128-GCM-SHA256, which has no certificate";
+  }
   SUBCASE("an unknown suite") {
     settings.ciphersuites = "TLS_AES_128_GCM_SHA256:TLS_AES_512_GCM_SHA999";
     words = "there is no cipher 'TLS_AES_512_GCM_SHA999'";
