@@ -7,6 +7,7 @@
 
 #include "base/privileges.hpp"
 #include "plugin/find.hpp"
+#include "plugin/handler.hpp"
 #include "plugin/load.hpp"
 #include "plugin/options.hpp"
 #include "plugin/safe_path.hpp"
@@ -28,6 +29,18 @@ Result<const berth_plugin*> load_dropped(const fs::path& file, const Privileges&
   return load_plugin(file, opened.value());
 }
 
+void check_options(const berth_plugin& plugin, const ListenerSettings& listener,
+                   Diagnostics& problems) {
+  Diagnostics own("");
+  const BoundOptions options = bind_options(plugin, listener.options, listener.where.handler, own);
+  for (const auto& [where, message] : own.sorted()) problems.add(where, message);
+  if (!own.sorted().empty()) return;
+  if (auto taken = check_settings(plugin, options); !taken) {
+    problems.add(listener.where.handler,
+                 "handler '" + listener.handler + "' refuses: " + taken.error().message);
+  }
+}
+
 // In the child: every problem as `LINE COLUMN MESSAGE`, a line each.
 std::string problems_of(const fs::path& file, const Listeners& listeners) {
   Diagnostics problems("");
@@ -36,7 +49,7 @@ std::string problems_of(const fs::path& file, const Listeners& listeners) {
     if (!plugin) {
       problems.add(listener->where.handler, plugin.error().message);
     } else {
-      (void)bind_options(*plugin.value(), listener->options, listener->where.handler, problems);
+      check_options(*plugin.value(), *listener, problems);
     }
   }
   std::ostringstream out;

@@ -9,6 +9,10 @@
 
 namespace berth {
 
+// Asks the plugin whether it would take these; the error is what it says. One that is built for an
+// earlier version, or that has nothing to say, takes all.
+[[nodiscard]] Result<void> check_settings(const berth_plugin& plugin, const BoundOptions& options);
+
 class Handler {
  public:
   // Calls the plugin's create(). The error is what the plugin says.

@@ -52,7 +52,7 @@ struct Exec {
         .range(0s, 24h);
   }
 
-  void prepare() const {
+  void check() const {
     if (command.empty()) throw std::invalid_argument("'command' names no program");
     const std::string& file = command.front();
     if (!file.starts_with('/')) {

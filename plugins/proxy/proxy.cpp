@@ -1,6 +1,7 @@
 // Hands each client on to one of several servers, byte for byte, both ways.
 #include <berth/handler.hpp>
 
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,16 @@
 #include "upstreams.hpp"
 
 using namespace std::chrono_literals;
+
+namespace {
+
+// What says nothing of the server: another one would fare no better.
+bool is_of_this_process(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+         error == ENOSPC;
+}
+
+}  // namespace
 
 struct Proxy {
   std::vector<std::string> addresses;
@@ -31,6 +42,7 @@ struct Proxy {
         .range(0s, 24h);
   }
 
+  void check() const { check_upstreams(addresses); }
   void prepare() { upstreams_.emplace(addresses, retry_after); }
 
   berth::Task<> serve(berth::Connection client) const {
@@ -87,7 +99,7 @@ struct Proxy {
         co_return upstream;
       } catch (const berth::ConnectFailed& failed) {
         const std::string failure = address + ": " + failed.reason();
-        if (upstreams_->note_failure(index)) {
+        if (!is_of_this_process(failed.code().value()) && upstreams_->note_failure(index)) {
           client.log(berth::Level::warn, "upstream " + failure);
         }
         failures += (failures.empty() ? "" : "; ") + failure;

@@ -28,15 +28,18 @@ bool is_address(std::string_view text) {
 
 }  // namespace
 
-Upstreams::Upstreams(std::vector<std::string> addresses, Duration retry_after)
-    : addresses_(std::move(addresses)), retry_after_(retry_after) {
-  if (addresses_.empty()) throw std::invalid_argument("'upstream' names no server");
-  for (const std::string& address : addresses_) {
+void check_upstreams(const std::vector<std::string>& addresses) {
+  if (addresses.empty()) throw std::invalid_argument("'upstream' names no server");
+  for (const std::string& address : addresses) {
     if (is_address(address)) continue;
     throw std::invalid_argument(
         "upstream '" + address +
         "' is no address: say tcp://HOST:PORT, unix:///PATH or unix://@NAME");
   }
+}
+
+Upstreams::Upstreams(std::vector<std::string> addresses, Duration retry_after)
+    : addresses_(std::move(addresses)), retry_after_(retry_after) {
   void* const memory = ::mmap(nullptr, (addresses_.size() + 1) * sizeof(Time),
                               PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");

@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
+// Throws std::invalid_argument where there are none, or one is plainly no address.
+void check_upstreams(const std::vector<std::string>& addresses);
+
 class Upstreams {
  public:
   using Duration = std::chrono::nanoseconds;
 
-  // Throws std::invalid_argument where there are none or one is no address, std::system_error where
-  // there is no memory.
+  // Checked ones. Throws std::system_error where there is no memory.
   Upstreams(std::vector<std::string> addresses, Duration retry_after);
   Upstreams(const Upstreams&) = delete;
   Upstreams& operator=(const Upstreams&) = delete;

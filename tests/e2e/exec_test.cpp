@@ -257,7 +257,7 @@ TEST_CASE_TEMPLATE("a program has three descriptors and a process group of its o
   CHECK(first.substr(6) == client.read_line());
 }
 
-TEST_CASE("a program that cannot be run keeps its listener from starting, and the log says why") {
+TEST_CASE("a program that cannot be run is a mistake of the config, told at its line") {
   const struct {
     const char* command;
     const char* why;
@@ -272,11 +272,13 @@ TEST_CASE("a program that cannot be run keeps its listener from starting, and th
   for (const auto& one : cases) {
     config.listener("l" + std::to_string(&one - cases), "select", "exec", {running(one.command)});
   }
-  HostProcess host(config);
-  host.allow_error("it served 0 connections");
-  host.allow_error("has died 5 times");
-  host.allow_error("has failed");
+  const TempFolder folder;
+  write_file(folder / "berth.yaml", config.text());
+  const Outcome told = berth({"check", folder / "berth.yaml"});
+  CAPTURE(told.err);
+  CHECK(told.status == 78);
   for (const auto& one : cases) {
-    host.expect_error("worker 0 cannot start: handler 'exec' refuses: " + std::string(one.why));
+    const auto line = 5 + 5 * (&one - cases);
+    CHECK(has(told.err, ":" + std::to_string(line) + ":14: handler 'exec' refuses: " + one.why));
   }
 }

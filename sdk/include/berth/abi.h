@@ -356,6 +356,14 @@ struct berth_plugin {
    * in complete(). Ends with a call of finish(), within serve() or later. Under `thread` it runs
    * on several threads at once. */
   void (*serve)(void* handler, berth_connection* connection);
+
+  /* Since minor version 2; may be null. Looks at settings that the table of options lets pass, so
+   * that a wrong one is told where it stands in the config, before anything is started: 0 where
+   * create() would take them, as far as can be known; else another number, and the reason in
+   * creation->error. Called by `berth check`, at the start and by each reload, with the rights that
+   * the worker will have, in a process that is thrown away: it leaves nothing behind, and
+   * disturbs no worker that serves. */
+  int (*check)(const berth_creation* creation);
 };
 
 /* The symbol every handler exports. Returns a table that lives as long as the plugin, or null if

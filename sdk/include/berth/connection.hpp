@@ -105,10 +105,10 @@ class Connection {
   void close_read();
 
   // The other side's address, and the one it connected to: "127.0.0.1:2934", "[::1]:2934". Over a
-  // Unix socket: "uid=1000,gid=1000,pid=4711", and "/run/echo.sock" or "@echo".
+  // Unix socket: "uid=1000,gid=1000,pid=4711", and "/run/echo.sock" or "@echo". Of a connection
+  // that connect() made: where to, and from where.
   [[nodiscard]] std::string peer() const { return text(connection_->host->peer); }
   [[nodiscard]] std::string local() const { return text(connection_->host->local); }
-  // Of a connection that connect() made: where to, and from where.
   // The name of the listener in the config.
   [[nodiscard]] std::string listener() const { return text(connection_->host->listener); }
   // Counts connections from 1; the log names it.

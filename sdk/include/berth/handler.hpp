@@ -24,6 +24,10 @@
 // - One object serves all connections of a worker. It is default-constructed, its options are set,
 //   then `prepare()`, if there is one, is called once; an exception of these refuses the handler,
 //   with its text in the log.
+// - `check() const`, if there is one, says by an exception what is wrong with the options beyond
+//   their types and limits. It is called before prepare(), and before that when the config is
+//   checked, in a process that is thrown away: its text is then an error of the config, with line
+//   and column. It only looks, and opens or starts nothing that would disturb who serves.
 // - serve() is called for each connection; under `thread` on several threads at once, which is why
 //   it is const: state that sessions share and change is `mutable`, with a mutex or an atomic.
 // - Whatever serve() throws ends that session alone. ConnectionLost is no fault; all else is logged
@@ -46,6 +50,7 @@
 #include <exception>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // The inline namespace keeps these names apart from the host's own in a program that holds both,
@@ -104,7 +109,8 @@ class Plugin {
               .option_count = options_.size(),
               .create = &create,
               .destroy = &destroy,
-              .serve = &serve};
+              .serve = &serve,
+              .check = &check};
   }
   const berth_plugin* table() const { return &table_; }
 
@@ -113,24 +119,45 @@ class Plugin {
     // The runtime's thread-local data for exceptions is made here, while there is memory: glibc
     // ends a process that finds none for it, and the first exception may be a std::bad_alloc.
     (void)std::uncaught_exceptions();
-    try {
-      auto handler = std::make_unique<Handler>();
-      Description<Handler> description;
-      if constexpr (requires { Handler::describe(description); }) Handler::describe(description);
-      for (std::size_t i = 0; i < creation->count; ++i) {
-        const auto* at =
-            reinterpret_cast<const char*>(creation->settings) + i * creation->setting_size;
-        description.set(*handler, *reinterpret_cast<const berth_setting*>(at));
-      }
+    void* created = nullptr;
+    refuse_by_exception(*creation, [&] {
+      auto handler = make(*creation);
       if constexpr (requires { handler->prepare(); }) handler->prepare();
-      return handler.release();
+      created = handler.release();
+    });
+    return created;
+  }
+
+  static int check(const berth_creation* creation) noexcept {
+    return refuse_by_exception(*creation, [&] { (void)make(*creation); }) ? 1 : 0;
+  }
+
+  // With its options set, and checked by itself.
+  static std::unique_ptr<Handler> make(const berth_creation& creation) {
+    auto handler = std::make_unique<Handler>();
+    Description<Handler> description;
+    if constexpr (requires { Handler::describe(description); }) Handler::describe(description);
+    for (std::size_t i = 0; i < creation.count; ++i) {
+      const auto* at = reinterpret_cast<const char*>(creation.settings) + i * creation.setting_size;
+      description.set(*handler, *reinterpret_cast<const berth_setting*>(at));
+    }
+    if constexpr (requires { handler->check(); }) std::as_const(*handler).check();
+    return handler;
+  }
+
+  // Whether the call has thrown; then the reason is told.
+  template <class Call>
+  static bool refuse_by_exception(const berth_creation& creation, Call call) noexcept {
+    try {
+      call();
+      return false;
     } catch (const std::exception& fault) {
-      std::snprintf(creation->error, creation->error_size, "%s", fault.what());
+      std::snprintf(creation.error, creation.error_size, "%s", fault.what());
     } catch (...) {
-      std::snprintf(creation->error, creation->error_size,
+      std::snprintf(creation.error, creation.error_size,
                     "an exception that is not a std::exception");
     }
-    return nullptr;
+    return true;
   }
 
   static void destroy(void* handler) noexcept { delete static_cast<Handler*>(handler); }

@@ -82,7 +82,7 @@ AT(berth_creation, setting_size, 24);
 AT(berth_creation, error, 32);
 AT(berth_creation, error_size, 40);
 
-SIZE(berth_plugin, 80);
+SIZE(berth_plugin, 88);
 AT(berth_plugin, magic, 0);
 AT(berth_plugin, abi_major, 8);
 AT(berth_plugin, abi_minor, 12);
@@ -95,6 +95,7 @@ AT(berth_plugin, option_count, 48);
 AT(berth_plugin, create, 56);
 AT(berth_plugin, destroy, 64);
 AT(berth_plugin, serve, 72);
+AT(berth_plugin, check, 80);
 
 #endif
 

@@ -23,6 +23,9 @@ struct Greeter {
     is.name("greeter").summary("Greets.");
     is.option("greeting", &Greeter::greeting, "the word");
   }
+  void check() const {
+    if (greeting == "rude") throw std::runtime_error("check: mind your words");
+  }
   void prepare() {
     if (greeting == "fail") throw std::runtime_error("prepare: the word is bad");
     if (greeting == "odd") throw 42;
@@ -39,8 +42,10 @@ struct Created {
   std::string error;
 };
 
-// As the host calls it: with settings of a host that is newer, whose elements are larger.
-Created create(const berth_plugin& table, const char* word) {
+// As the host calls its functions: with settings of a host that is newer, whose elements are
+// larger.
+template <class Call>
+auto with_settings(const char* word, std::string& why, Call call) {
   struct Larger {
     berth_setting known;
     std::uint64_t newer[3];
@@ -57,8 +62,25 @@ Created create(const berth_plugin& table, const char* word) {
                                    .setting_size = sizeof(Larger),
                                    .error = error.data(),
                                    .error_size = error.size()};
-  void* const object = table.create(&creation);
-  return {object, error.data()};
+  const auto result = call(creation);
+  why = error.data();
+  return result;
+}
+
+Created create(const berth_plugin& table, const char* word) {
+  std::string why;
+  void* const object = with_settings(
+      word, why, [&](const berth_creation& creation) { return table.create(&creation); });
+  return {object, why};
+}
+
+// What is wrong with the word; "" if nothing is.
+std::string objection(const berth_plugin& table, const char* word) {
+  std::string why;
+  const int refused = with_settings(
+      word, why, [&](const berth_creation& creation) { return table.check(&creation); });
+  CHECK((refused != 0) == !why.empty());
+  return why;
 }
 
 TEST_CASE("a handler class becomes a table that says what it is") {
@@ -73,6 +95,22 @@ TEST_CASE("a handler class becomes a table that says what it is") {
   CHECK(std::string(table.summary) == "Greets.");
   REQUIRE(table.option_count == 1);
   CHECK(std::string(table.options[0].name) == "greeting");
+}
+
+TEST_CASE("a handler says what is wrong with its settings without being prepared") {
+  Counted::reset();
+  {
+    const detail::Plugin<Greeter> plugin;
+    const berth_plugin& table = *plugin.table();
+    CHECK(objection(table, "Servus") == "");
+    CHECK(objection(table, nullptr) == "");
+    CHECK(objection(table, "fail") == "");
+    CHECK(objection(table, "rude") == "check: mind your words");
+    const Created refused = create(table, "rude");
+    CHECK(refused.object == nullptr);
+    CHECK(refused.error == "check: mind your words");
+  }
+  CHECK(Counted::alive() == 0);
 }
 
 TEST_CASE("a handler is created with its settings, prepared once, serves, and is destroyed once") {
