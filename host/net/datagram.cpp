@@ -70,6 +70,8 @@ void read_control(const cmsghdr& head, const SocketAddress& local, Envelope& env
     const auto info = content_of<in_pktinfo>(head);
     envelope.to = at(local, info.ipi_addr);
     envelope.answer_from = at(local, info.ipi_spec_dst);  // of a group: the address beside it
+    envelope.is_broadcast = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr &&
+                            !IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
   }
   if (head.cmsg_level == IPPROTO_IPV6 && head.cmsg_type == IPV6_PKTINFO) {
     const auto info = content_of<in6_pktinfo>(head);

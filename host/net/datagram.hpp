@@ -32,6 +32,7 @@ struct Envelope {
   SocketAddress to;           // what it was sent to: an address of this machine's, or a group
   SocketAddress answer_from;  // AF_UNSPEC where the kernel may choose
   Peer peer;
+  bool is_broadcast = false;  // it was sent to all of a network (IPv4): each socket has a copy
 
   [[nodiscard]] bool can_be_answered() const { return from.is_named(); }
 };

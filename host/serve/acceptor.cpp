@@ -199,6 +199,7 @@ bool Acceptor::receive_batch(const Listener& listener, std::size_t most) {
 
 void Acceptor::start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived) {
   const Peer& peer = arrived.envelope.peer;
+  if (arrived.envelope.is_broadcast && !rules_.takes_broadcasts) return;
   if (arrived.is_cut) return losses_.count_too_long();
   if (!admits(peer)) return;
   rules_.rate.count(loop_.now());

@@ -40,6 +40,8 @@ class Acceptor {
     // None: nobody's connection begins with a PROXY header.
     HeaderReader* headers = nullptr;
     bool in_loop = false;  // sessions are: what they answer to datagrams can go together
+    // Of datagrams that each of several workers has a copy of this one takes its own.
+    bool takes_broadcasts = true;
   };
   // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
   // system call then gives up by itself.

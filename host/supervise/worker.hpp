@@ -25,6 +25,7 @@ class Worker {
   struct Share {
     unsigned max_connections;
     RateGate rate;
+    bool broadcasts = true;  // one worker of a listener answers them
   };
 
   // `sockets` are this process's copies of the listening sockets; the worker takes them over.

@@ -139,7 +139,8 @@ Result<void> serve(WorkerStart& start) {
                           .tls = tls.value() ? &*tls.value() : nullptr};
   const Worker::Share share = {
       .max_connections = room,
-      .rate = share_of(start.settings.rate, start.settings.workers, start.index)};
+      .rate = share_of(start.settings.rate, start.settings.workers, start.index),
+      .broadcasts = start.index == 0};
   Worker worker(model, sessions, share, start.sockets, std::move(start.channel), start.board);
   worker.run();
   return {};

@@ -28,6 +28,8 @@ int make_socket(int family) {
   const timeval patience{kPatience.count(), 0};
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  const int on = 1;  // to all of a network, where a test says so
+  ::setsockopt(socket, SOL_SOCKET, SO_BROADCAST, &on, sizeof on);
   return socket;
 }
 

@@ -270,7 +270,8 @@ TEST_CASE("several workers share an address of UDP, and another host cannot have
       one_listener("epoll", "probe", {"listen: udp://127.0.0.1:" + std::to_string(port)}).text());
   const Outcome second = berth({"run", folder / "berth.yaml"});
   CHECK(second.status == 1);
-  CHECK(has(second.err, "Address already in use (another program uses that port: ss -uanp"));
+  CHECK(has(second.err,
+            "Address already in use (another program or listener uses that port: ss -uanp"));
   ::kill(host.worker("it", 0), SIGKILL);
   for (int i = 0; i < 20; ++i) CHECK(DatagramClient(port).ask("listener") == "it");
 }
@@ -341,6 +342,18 @@ TEST_CASE("a listener serves a socket of UDP that a service manager hands over")
   DatagramClient client(host.udp_port());
   CHECK(client.ask("local") == "127.0.0.1:" + std::to_string(host.udp_port()));
   CHECK(client.ask("peer") == client.address());
+}
+
+TEST_CASE("what is sent to all of a network is answered once, however many workers there are") {
+  HostProcess host(one_listener("epoll", "probe", {"listen: 'udp://0.0.0.0:0'", "workers: 3"}));
+  DatagramClient client(host.udp_port(), "127.255.255.255");
+  client.send("local\n");
+  CHECK(client.receive() == "127.255.255.255:" + std::to_string(host.udp_port()) + "\n");
+  CHECK(client.sender() == "127.0.0.1:" + std::to_string(host.udp_port()));
+  // Each worker has had its copy by the time that one answers a second one.
+  client.send("local\n");
+  (void)client.receive();
+  CHECK_FALSE(client.has_input(50));
 }
 
 TEST_CASE("what is sent to a group comes to who has joined it, and is answered from an address") {
