@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <limits>
 #include <new>
 #include <utility>
@@ -16,6 +17,8 @@ namespace {
 
 // How soon a Unix socket is tried again whose backlog is full: nobody tells when it is not.
 constexpr Duration kRetry = std::chrono::milliseconds(10);
+// How long one of several addresses may take where nobody has said how long all of them may.
+constexpr Duration kPatience = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -106,6 +109,7 @@ int ConnectAttempt::try_from_next() {
   for (; next_ < addresses_.size(); ++next_) {
     const SocketAddress& address = addresses_[next_];
     error = try_address(address);
+    if (error == EINPROGRESS) limit_address();
     if (error == 0 || error == EINPROGRESS) return error;
     if (error == EAGAIN && address.is_unix()) {
       set_clock(std::min(end_, after(Clock::now(), kRetry)));
@@ -113,6 +117,14 @@ int ConnectAttempt::try_from_next() {
     }
   }
   return error;
+}
+
+// One that does not answer leaves the others their share of the time.
+void ConnectAttempt::limit_address() {
+  const auto left = static_cast<std::int64_t>(addresses_.size() - next_);
+  const TimePoint now = Clock::now();
+  if (left > 1) return set_clock(after(now, end_ == kNever ? kPatience : (end_ - now) / left));
+  end_ == kNever ? session_.drop_timer(clock_) : set_clock(end_);
 }
 
 int ConnectAttempt::try_address(const SocketAddress& address) {
@@ -151,6 +163,10 @@ void ConnectAttempt::on_connected() {
 void ConnectAttempt::on_clock() {
   if (clock_.error != 0) return end(clock_.error);
   if (Clock::now() >= end_) return end(ETIMEDOUT);
+  if (connection_ != nullptr) {
+    drop_connection();
+    ++next_;
+  }
   go_on([this] { return try_from_next(); });
 }
 

@@ -57,6 +57,7 @@ class ConnectAttempt {
   void on_connected();
   void on_clock();
   void set_clock(TimePoint when);
+  void limit_address();
   void drop_connection();
 
   Connection& session_;

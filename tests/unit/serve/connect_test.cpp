@@ -98,6 +98,15 @@ TEST_CASE("the addresses of a name are tried one after the other") {
   });
 }
 
+TEST_CASE("an address that does not answer leaves the others of its name their share of the time") {
+  under_each([](Under under) {
+    const Fd server = listen_somewhere();
+    const FullServer mute(listen_at("127.0.0.2", local_address(server.get()).port(), 0));
+    CHECK(outcome_of(under, at_port_of(server, "both.test"), 500ms).error == 0);
+    CHECK(accept_from(server));
+  });
+}
+
 TEST_CASE("where none of a name's addresses takes connections the last one's error is told") {
   under_each([](Under under) {
     std::string url = at_port_of(listen_somewhere(), "both.test");

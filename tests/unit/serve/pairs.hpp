@@ -25,11 +25,13 @@ inline Pair unix_pair() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-inline Fd listen_somewhere(int backlog = 64) {
-  auto socket = listen_on(resolve({Scheme::tcp, "127.0.0.1", 0}).value()[0], backlog);
+inline Fd listen_at(const std::string& host, std::uint16_t port, int backlog = 64) {
+  auto socket = listen_on(resolve({Scheme::tcp, host, port}).value()[0], backlog);
   REQUIRE(socket);
   return std::move(*socket);
 }
+
+inline Fd listen_somewhere(int backlog = 64) { return listen_at("127.0.0.1", 0, backlog); }
 
 inline Fd connect_to(const Fd& listening) {
   Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
