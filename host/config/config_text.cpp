@@ -20,7 +20,7 @@ std::string hexadecimal(char c) {
 }
 
 std::string cannot_open(int errno_value) {
-  if (errno_value == ENOENT) return "no such file; give one: berth run CONFIG";
+  if (errno_value == ENOENT) return "there is no such file";
   return system_error("cannot open it", errno_value).message;
 }
 

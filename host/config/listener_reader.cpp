@@ -1,5 +1,7 @@
 #include "config/listener_reader.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <type_traits>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "config/value_reader.hpp"
 #include "model/model.hpp"
 #include "net/address.hpp"
+#include "net/parse_multicast.hpp"
 
 namespace berth {
 namespace {
@@ -65,6 +68,21 @@ std::string place_of(Address address) {
   if (is_unix(address.scheme) && !address.host.starts_with('@')) return address.host;
   if (address.scheme == Scheme::tls) address.scheme = Scheme::tcp;
   return without_settings(std::move(address));
+}
+
+int family_of(const std::string& host) {
+  in6_addr ignored;
+  if (::inet_pton(AF_INET, host.c_str(), &ignored) == 1) return AF_INET;
+  return ::inet_pton(AF_INET6, host.c_str(), &ignored) == 1 ? AF_INET6 : AF_UNSPEC;
+}
+
+// Whether the one takes its port of all addresses, that of the other among them. Of names nothing
+// is known here.
+bool covers(const Address& wide, const Address& other) {
+  if (is_unix(wide.scheme) || is_unix(other.scheme)) return false;
+  return is_unspecified(wide.host) && wide.port == other.port && wide.host != other.host &&
+         is_datagram(wide.scheme) == is_datagram(other.scheme) &&
+         family_of(wide.host) == family_of(other.host);
 }
 
 }  // namespace
@@ -263,19 +281,29 @@ void ListenerReader::read_address(const YamlNode& node, Draft& draft) {
     return;
   }
   // Port 0 is another port each time.
-  if (address->port != 0 || is_unix(address->scheme)) {
-    const std::string place = place_of(*address);
-    const std::string url = without_settings(*address);
-    const auto [first, is_new] = addresses_.emplace(place, node.where);
-    if (!is_new) {
-      problems_.add(
-          node.where,
-          url + " is listened on in line " + std::to_string(first->second.line) +
-              (url == place || is_unix(address->scheme) ? " already" : " already, as " + place));
-    }
-  }
+  if (address->port != 0 || is_unix(address->scheme)) check_place(*address, node.where);
   draft.settings.listen.push_back(std::move(*address));
   draft.settings.where.listen.push_back(node.where);
+}
+
+void ListenerReader::check_place(const Address& address, Position where) {
+  const std::string place = place_of(address);
+  const std::string url = without_settings(address);
+  const auto [first, is_new] = addresses_.emplace(place, Listened{address, where});
+  if (!is_new) {
+    problems_.add(
+        where,
+        url + " is listened on in line " + std::to_string(first->second.where.line) +
+            (url == place || is_unix(address.scheme) ? " already" : " already, as " + place));
+    return;
+  }
+  for (const auto& [other_place, other] : addresses_) {
+    if (!covers(address, other.address) && !covers(other.address, address)) continue;
+    problems_.add(where, url + " cannot be had beside " + other_place + " in line " +
+                             std::to_string(other.where.line) +
+                             ": one of the two is the port of every address");
+    return;
+  }
 }
 
 void ListenerReader::read_model(const YamlNode& node, ListenerSettings& settings) {

@@ -57,6 +57,7 @@ class ListenerReader {
   void read_name(const YamlNode& node, ListenerSettings& settings);
   void read_listen(const YamlNode& node, Draft& draft);
   void read_address(const YamlNode& node, Draft& draft);
+  void check_place(const Address& address, Position where);
   void read_model(const YamlNode& node, ListenerSettings& settings);
   void read_handler(const YamlNode& node, ListenerSettings& settings);
   void inherit_options(bool has_own, ListenerSettings& settings) const;
@@ -71,7 +72,11 @@ class ListenerReader {
   Draft defaults_;
   std::set<std::string> assumed_;
   std::map<std::string, Position> names_;
-  std::map<std::string, Position> addresses_;
+  struct Listened {
+    Address address;
+    Position where;
+  };
+  std::map<std::string, Listened> addresses_;  // by place_of()
   SharedComplaints complaints_;
   std::vector<ListenerSettings> listeners_;
 };

@@ -47,6 +47,11 @@ std::optional<Error> take_group(std::string_view text, const std::string& group,
     return wrong(text, "has the group " + group + ", which is not of the address's kind",
                  "write " + everywhere(group, address.port) + "?group=" + group);
   }
+  if (family != AF_UNSPEC && !is_unspecified(address.host)) {
+    return wrong(text, "has a group, and a host of its own",
+                 "to a socket of one address nothing comes that was sent to a group: write " +
+                     everywhere(group, address.port) + "?group=" + group);
+  }
   auto& groups = address.multicast.groups;
   if (std::find(groups.begin(), groups.end(), group) != groups.end()) {
     return wrong(text, "has the group " + group + " twice", "leave off one of them");
@@ -76,6 +81,13 @@ std::optional<Error> take_setting(std::string_view text, const AddressSetting& s
 }
 
 }  // namespace
+
+bool is_unspecified(const std::string& host) {
+  in_addr ipv4;
+  if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return ipv4.s_addr == INADDR_ANY;
+  in6_addr ipv6;
+  return inet_pton(AF_INET6, host.c_str(), &ipv6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&ipv6);
+}
 
 bool is_multicast(const std::string& host) {
   in_addr ipv4;

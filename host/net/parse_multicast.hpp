@@ -16,5 +16,7 @@ namespace berth {
 
 // Of an IP address as text: whether it stands for a group, of hosts that have joined it.
 [[nodiscard]] bool is_multicast(const std::string& host);
+// Likewise: whether it stands for all that the machine has, 0.0.0.0 or ::.
+[[nodiscard]] bool is_unspecified(const std::string& host);
 
 }  // namespace berth

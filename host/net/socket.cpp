@@ -24,7 +24,7 @@ std::string remedy(const SocketAddress& address, int errno_value) {
                                    : " (a security policy of this machine forbids it)";
     case EADDRINUSE:
       // Or it is the near end of somebody's connection: the range of those ports holds 50007 too.
-      return " (another program uses that port: ss -" + std::string(kind) +
+      return " (another program or listener uses that port: ss -" + std::string(kind) +
              "anp 'sport = :" + port + "' names it)";
     case EADDRNOTAVAIL:
       return " (this machine has no such address: ip address lists those it has)";

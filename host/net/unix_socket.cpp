@@ -81,7 +81,7 @@ std::string remedy_for_bind(int errno_value) {
     case EACCES:
       return " (this user may not make files in that folder)";
     case EADDRINUSE:
-      return " (another program has that name: ss -xlp names it)";
+      return " (another program or listener has that name: ss -xlp names it)";
     default:
       return "";
   }

@@ -368,8 +368,7 @@ TEST_CASE("a file may begin with a byte order mark and have Windows line ends") 
 
 TEST_CASE("a file that cannot be read is told so") {
   const ConfigFolder folder;
-  CHECK(mistakes_in_file(folder.path / "none.yaml") ==
-        "berth.yaml: no such file; give one: berth run CONFIG\n");
+  CHECK(mistakes_in_file(folder.path / "none.yaml") == "berth.yaml: there is no such file\n");
   CHECK(mistakes_in_file(folder.path) ==
         "berth.yaml: this is a folder; give a file: berth run CONFIG\n");
   CHECK(mistakes_in_file(folder.write("# " + std::string(1 << 20, 'x'))) ==

@@ -422,6 +422,10 @@ TEST_CASE("addresses are well-formed and each is listened on once") {
       {listening("['tcp://h:1', 'tcp://h:2']") +
            "  - {name: b, model: fork, handler: echo, listen: 'tcp://h:2'}\n",
        "6:51: tcp://h:2 is listened on in line 5 already\n"},
+      {listening("['tcp://127.0.0.1:1', 'tcp://0.0.0.0:1']"),
+       "5:35: tcp://0.0.0.0:1 cannot be had beside tcp://127.0.0.1:1 in line 5: one of the two is "
+       "the port of every address\n"},
+      {listening("['tcp://[::]:1', 'udp://[::1]:1', 'tcp://[::1]:2', 'tcp://0.0.0.0:1']"), ""},
   });
   CHECK(load(listening("tcp://h:99999")).mistakes.starts_with("5:13: "));
   CHECK(load(listening("[h, 'tcp://h', 'tcp://h:1']")).mistakes.starts_with("5:14: "));

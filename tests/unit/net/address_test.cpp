@@ -242,6 +242,9 @@ TEST_CASE("what is wrong with a group is told with the remedy") {
   check("0.0.0.0:5?group=ff02::1",
         "has the group ff02::1, which is not of the address's kind: write "
         "udp://[::]:5?group=ff02::1");
+  check("127.0.0.1:5?group=239.1.2.3",
+        "has a group, and a host of its own: to a socket of one address nothing comes that was "
+        "sent to a group: write udp://0.0.0.0:5?group=239.1.2.3");
   check("a:5?group=224.0.0.1&group=224.0.0.1",
         "has the group 224.0.0.1 twice: leave off one of them");
   check("a:5?interface=lo",

@@ -60,8 +60,8 @@ TEST_CASE("a port in use is told with the command that names its user") {
   REQUIRE_FALSE(second);
   const std::string number = std::to_string(port);
   CHECK(second.error().message == "cannot bind tcp://127.0.0.1:" + number +
-                                      ": Address already in use (another program uses that port: "
-                                      "ss -tanp 'sport = :" +
+                                      ": Address already in use (another program or listener "
+                                      "uses that port: ss -tanp 'sport = :" +
                                       number + "' names it)");
 }
 
