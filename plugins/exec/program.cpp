@@ -6,16 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "spawn.hpp"
-
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -116,11 +112,7 @@ void Program::kill() {
   ::kill(-pid_, SIGKILL);
 }
 
-// What has been killed is gone in a moment, as a rule.
+// What has just been killed may take a moment to go, for which no other session is to wait.
 void Program::reap() const {
-  for (int tries = 0; tries < 20; ++tries) {
-    if (is_reaped(pid_)) return;
-    std::this_thread::sleep_for(500us);
-  }
-  left().add(pid_);
+  if (!is_reaped(pid_)) left().add(pid_);
 }
