@@ -1,6 +1,7 @@
 // The table of what a listener is made of: each model, with each handler that is shipped, over each
 // transport.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <string>
 
@@ -25,7 +26,8 @@ class Listener {
         handler, model, handler,
         {"listen: [tcp://127.0.0.1:0, tls://127.0.0.1:0, 'udp://127.0.0.1:0', 'unix://" + stream_ +
              "', 'unixgram://" + datagrams_ + "']",
-         tls_keys(), "options: " + options});
+         "tls: {certificate: " + tls_files().certificate + ", key: " + tls_files().key + "}",
+         "options: " + options});
   }
 
   void check(const HostProcess& host, const std::string& reply) const {
@@ -59,7 +61,7 @@ class Listener {
 }  // namespace
 
 TEST_CASE_TEMPLATE("every handler serves over every transport", Model, EACH_MODEL, Sync) {
-  const std::string behind = fresh_socket_path();
+  const std::string behind = "@berth-e2e-" + std::to_string(::getpid()) + "-behind-" + Model::name;
   Config config;
   config.listener("behind", "thread", "echo",
                   {"listen: 'unix://" + behind + "'", "options: {reply: verbatim}"});

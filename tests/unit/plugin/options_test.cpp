@@ -119,7 +119,8 @@ TEST_CASE("lists and maps reach the setting item by item") {
   REQUIRE(items.only().item_count == 2);
   CHECK(std::string(items.only().items[0].data) == "a");
   CHECK(items.only().items[1].size == 0);
-  const Bound fields = bound_of("map", map({{scalar("k"), scalar("v")}, {scalar("l"), scalar("w")}}));
+  const Bound fields =
+      bound_of("map", map({{scalar("k"), scalar("v")}, {scalar("l"), scalar("w")}}));
   REQUIRE(fields.only().item_count == 4);
   CHECK(std::string(fields.only().items[2].data) == "l");
   CHECK(std::string(fields.only().items[3].data) == "w");
@@ -197,8 +198,8 @@ TEST_CASE("an item's mistake is told where the item stands") {
 
 TEST_CASE("all mistakes are told at once") {
   CHECK(bound_of(all_rows(), {{"nothing_like_it", {5, 1}, scalar("x")},
-                          {"flag", {6, 1}, scalar("perhaps", {6, 7})},
-                          {"number", {7, 1}, scalar("x", {7, 9})}})
+                              {"flag", {6, 1}, scalar("perhaps", {6, 7})},
+                              {"number", {7, 1}, scalar("x", {7, 9})}})
             .problems.find("f:7:9:") != std::string::npos);
   CHECK(bound_of({}, {{"a", {5, 1}, scalar("x")}}).problems ==
         "f:5:1: unknown option 'a': handler 'echo' takes none\n");

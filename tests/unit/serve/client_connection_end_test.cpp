@@ -152,9 +152,10 @@ TEST_CASE("a session that waits for another connection alone notices the drain's
     Pair pair = unix_pair();
     int error = 0;
     Session session(under, [&](berth_connection* c) -> Script {
+      berth_connection* const other = adopt(c, std::move(pair.served));
       WriteOp write(c, "x");
       co_await write;
-      ReadOp read(adopt(c, std::move(pair.served)));
+      ReadOp read(other);
       co_await read;
       error = read.error;
       finish(c, BERTH_LOST);
