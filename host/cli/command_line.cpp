@@ -148,7 +148,7 @@ void add_send(CLI::App& app, int& status) {
   command
       ->add_option("ADDRESS", given->address,
                    "tcp://HOST:PORT, HOST:PORT, HOST, tls://HOST:PORT, udp://HOST:PORT, "
-                   "unix:///PATH or unixgram:///PATH (default: localhost:50007)")
+                   "unix:///PATH, unix://@NAME or unixgram:///PATH (default: localhost:50007)")
       ->option_text(" ");
   // Without `allow_extra_args` CLI11 leaves a word like '[a,b]' alone instead of dividing it; that
   // it still takes more than one needs a least number, which is enforced for no optional argument.

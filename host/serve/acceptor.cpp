@@ -248,7 +248,8 @@ void Acceptor::pause(Pause why) {
                            sessions_(), waiting_place()));
     case Pause::too_fast:
       retry_.arm(rules_.rate.next());
-      return say("connections come faster than 'rate' says: they wait " + waiting_place());
+      return say("as many connections as 'rate' allows at a time: further ones wait " +
+                 waiting_place());
     case Pause::try_later:
       retry_.arm(after(loop_.now(), kRetry));
   }

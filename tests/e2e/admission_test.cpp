@@ -142,7 +142,8 @@ TEST_CASE_TEMPLATE("clients above the rate wait and are all served", Model, EACH
   for (std::size_t i = 0; i < kClients; ++i) clients.emplace_back(host.port()).send("id\n");
   for (auto& client : clients) REQUIRE(!client.read_line().empty());
   CHECK(std::chrono::steady_clock::now() - start >= (kClients - 3) * std::chrono::milliseconds(50));
-  CHECK(host.log().count("connections come faster than 'rate' says: they wait in the backlog") ==
+  CHECK(host.log().count(
+            "as many connections as 'rate' allows at a time: further ones wait in the backlog") ==
         1);
 }
 
@@ -163,7 +164,7 @@ TEST_CASE_TEMPLATE("who waits for the rate is served when the host stops", Model
   REQUIRE(first.ask("id") == "1");
   Client second(host.port());
   second.send("id\n");
-  host.log().wait_for("connections come faster than 'rate' says");
+  host.log().wait_for("as many connections as 'rate' allows at a time");
   CHECK(!second.has_input());
   host.send_signal(SIGTERM);
   CHECK(second.read_line() == "2");

@@ -236,7 +236,8 @@ TEST_CASE("above the rate clients wait, until their time comes") {
   for (std::size_t i = 2; i < 5; ++i) {
     CHECK(rig.sessions[i].accepted - rig.sessions[i - 2].accepted >= kInterval);
   }
-  CHECK(rig.log.text().find("connections come faster than 'rate' says: they wait in the backlog") !=
+  CHECK(rig.log.text().find(
+            "as many connections as 'rate' allows at a time: further ones wait in the backlog") !=
         std::string::npos);
 }
 
