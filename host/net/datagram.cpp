@@ -85,12 +85,13 @@ void read_control(const cmsghdr& head, const SocketAddress& local, Envelope& env
 
 }  // namespace
 
-bool set_up_datagrams(int socket) {
+bool set_up_datagrams(int socket, Reach reach) {
   int family = AF_UNSPEC;
   socklen_t length = sizeof family;
   if (::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0) return false;
   make_room(socket, SO_RCVBUFFORCE, SO_RCVBUF);
   make_room(socket, SO_SNDBUFFORCE, SO_SNDBUF);
+  if (reach == Reach::one_address) return true;
   switch (family) {
     case AF_UNIX:
       return set_option(socket, SOL_SOCKET, SO_PASSCRED);

@@ -18,9 +18,13 @@ namespace berth {
 // that a handler need not know what carries its datagrams.
 inline constexpr std::size_t kLongestDatagram = 65'507;
 
-// Asks for all that an Envelope needs, and for room for many. Before the first one can come.
-// False with errno set.
-[[nodiscard]] bool set_up_datagrams(int socket);
+// What a socket is bound to.
+enum class Reach { all_addresses, one_address };
+
+// Asks for all that an Envelope needs, and for room for many. Before the first one can come. Where
+// a socket is bound to one address of the machine's that is where everything is sent to and
+// answered from, and the kernel need not say so each time. False with errno set.
+[[nodiscard]] bool set_up_datagrams(int socket, Reach reach = Reach::all_addresses);
 
 // How many datagrams the kernel has dropped since the socket was made, for want of room in its
 // queue.

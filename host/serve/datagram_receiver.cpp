@@ -2,28 +2,39 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace berth {
 
 DatagramReceiver::DatagramReceiver() : room_(new char[kBatch * kRoom]) {
-  for (unsigned i = 0; i < kBatch; ++i) places_[i].bytes = {room_.get() + i * kRoom, kRoom};
+  for (unsigned i = 0; i < kBatch; ++i) {
+    places_[i].bytes = {room_.get() + i * kRoom, kRoom};
+    make_ready(i);
+  }
+}
+
+void DatagramReceiver::make_ready(std::size_t index) {
+  msghdr& message = messages_[index].msg_hdr;
+  message = {};
+  message.msg_name = &places_[index].from;
+  message.msg_namelen = sizeof places_[index].from;
+  message.msg_iov = &places_[index].bytes;
+  message.msg_iovlen = 1;
+  places_[index].control.attach_to(message, is_unix_);
 }
 
 int DatagramReceiver::receive(DatagramSocket& socket, unsigned most) {
   local_ = socket.local();
   const unsigned count = std::min(most, kBatch);
-  for (unsigned i = 0; i < count; ++i) {
-    msghdr& message = messages_[i].msg_hdr;
-    message = {};
-    message.msg_name = &places_[i].from;
-    message.msg_namelen = sizeof places_[i].from;
-    message.msg_iov = &places_[i].bytes;
-    message.msg_iovlen = 1;
-    places_[i].control.attach_to(message, local_.is_unix());
-  }
+  // What the kernel has not written to is still as it was made ready.
+  if (std::exchange(is_unix_, local_.is_unix()) != local_.is_unix()) used_ = kBatch;
+  for (std::size_t i = 0; i < used_; ++i) make_ready(i);
   const int received = ::recvmmsg(socket.number(), messages_.data(), count,
                                   MSG_DONTWAIT | MSG_CMSG_CLOEXEC, nullptr);
-  return received < 0 ? -errno : received;
+  const int error = errno;
+  used_ = received < 0 ? 1 : static_cast<std::size_t>(received) + 1;
+  used_ = std::min<std::size_t>(used_, kBatch);
+  return received < 0 ? -error : received;
 }
 
 DatagramReceiver::Arrived DatagramReceiver::arrived(int index) const {

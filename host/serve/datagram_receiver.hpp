@@ -34,6 +34,8 @@ class DatagramReceiver {
   [[nodiscard]] Arrived arrived(int index) const;
 
  private:
+  void make_ready(std::size_t index);
+
   struct Place {
     sockaddr_storage from;
     DatagramControl control;
@@ -41,6 +43,8 @@ class DatagramReceiver {
   };
 
   SocketAddress local_;
+  bool is_unix_ = false;
+  std::size_t used_ = 0;  // of the messages, by the last receive()
   std::array<mmsghdr, kBatch> messages_;
   std::array<Place, kBatch> places_;
   // Never touched but where a datagram was put, so that it costs as much memory as they have bytes.
