@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/format.hpp"
 #include "config/limits_reader.hpp"
 #include "config/names.hpp"
 #include "config/tls_reader.hpp"
@@ -299,9 +300,9 @@ void ListenerReader::check_place(const Address& address, Position where) {
   }
   for (const auto& [other_place, other] : addresses_) {
     if (!covers(address, other.address) && !covers(other.address, address)) continue;
-    problems_.add(where, url + " cannot be had beside " + other_place + " in line " +
-                             std::to_string(other.where.line) +
-                             ": one of the two is the port of every address");
+    problems_.add(where, formatted("{} cannot be had beside {} in line {}: one of the two is the "
+                                   "port of every address",
+                                   url, other_place, other.where.line));
     return;
   }
 }

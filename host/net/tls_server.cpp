@@ -172,9 +172,10 @@ class Maker {
       const SSL_CIPHER* const cipher = sk_SSL_CIPHER_value(all, i);
       const bool is_plain = SSL_CIPHER_get_cipher_nid(cipher) == NID_undef;
       if (!is_plain && SSL_CIPHER_get_auth_nid(cipher) != NID_auth_null) continue;
-      mistakes_.push_back({in, "'" + list + "' has " + SSL_CIPHER_get_name(cipher) + ", which " +
-                                   (is_plain ? "encrypts nothing: " : "has no certificate: ") +
-                                   remedy});
+      std::string message = "'" + list + "' has ";
+      message.append(SSL_CIPHER_get_name(cipher));
+      message += is_plain ? ", which encrypts nothing: " : ", which has no certificate: ";
+      mistakes_.push_back({in, message + remedy});
       return;
     }
   }
