@@ -6,12 +6,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "spawn.hpp"
+
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -112,7 +116,11 @@ void Program::kill() {
   ::kill(-pid_, SIGKILL);
 }
 
-// What has just been killed may take a moment to go, for which no other session is to wait.
+// What has been killed is gone in a moment, as a rule.
 void Program::reap() const {
-  if (!is_reaped(pid_)) left().add(pid_);
+  for (int tries = 0; tries < 20; ++tries) {
+    if (is_reaped(pid_)) return;
+    std::this_thread::sleep_for(500us);
+  }
+  left().add(pid_);
 }
