@@ -34,7 +34,7 @@ void check_options(const berth_plugin& plugin, const ListenerSettings& listener,
   Diagnostics own("");
   const BoundOptions options = bind_options(plugin, listener.options, listener.where.handler, own);
   for (const auto& [where, message] : own.sorted()) problems.add(where, message);
-  if (!own.sorted().empty()) return;
+  if (!own.empty()) return;
   if (auto taken = check_settings(plugin, options); !taken) {
     problems.add(listener.where.handler,
                  "handler '" + listener.handler + "' refuses: " + taken.error().message);

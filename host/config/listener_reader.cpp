@@ -1,7 +1,5 @@
 #include "config/listener_reader.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <type_traits>
 #include <utility>
@@ -69,12 +67,6 @@ std::string place_of(Address address) {
   if (is_unix(address.scheme) && !address.host.starts_with('@')) return address.host;
   if (address.scheme == Scheme::tls) address.scheme = Scheme::tcp;
   return without_settings(std::move(address));
-}
-
-int family_of(const std::string& host) {
-  in6_addr ignored;
-  if (::inet_pton(AF_INET, host.c_str(), &ignored) == 1) return AF_INET;
-  return ::inet_pton(AF_INET6, host.c_str(), &ignored) == 1 ? AF_INET6 : AF_UNSPEC;
 }
 
 // Whether the one takes its port of all addresses, that of the other among them. Of names nothing

@@ -17,13 +17,6 @@ Error wrong(std::string_view text, const std::string& what, const std::string& r
   return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
 }
 
-int family_of(const std::string& host) {
-  in6_addr ignored;
-  if (inet_pton(AF_INET, host.c_str(), &ignored) == 1) return AF_INET;
-  if (inet_pton(AF_INET6, host.c_str(), &ignored) == 1) return AF_INET6;
-  return AF_UNSPEC;
-}
-
 // "udp://[::]:5000", beside a group of IPv6.
 std::string everywhere(const std::string& group, std::uint16_t port) {
   const std::string host = family_of(group) == AF_INET6 ? "[::]" : "0.0.0.0";
@@ -81,6 +74,13 @@ std::optional<Error> take_setting(std::string_view text, const AddressSetting& s
 }
 
 }  // namespace
+
+int family_of(const std::string& host) {
+  in6_addr ignored;
+  if (inet_pton(AF_INET, host.c_str(), &ignored) == 1) return AF_INET;
+  if (inet_pton(AF_INET6, host.c_str(), &ignored) == 1) return AF_INET6;
+  return AF_UNSPEC;
+}
 
 bool is_unspecified(const std::string& host) {
   in_addr ipv4;
