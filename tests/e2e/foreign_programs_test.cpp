@@ -37,6 +37,34 @@ void run_line(const std::string& line) {
   REQUIRE(outcome.status == 0);
 }
 
+// A listener that all transports lead to, where each session sends its first line back and ends.
+struct LineServer {
+  explicit LineServer(const std::string& model)
+      : host(Config().listener(
+            "it", model, "exec",
+            {"listen: [tcp://127.0.0.1:0, tls://127.0.0.1:0, 'udp://127.0.0.1:0', 'unix://" +
+                 stream + "', 'unix://" + abstract + "']",
+             "tls: {certificate: " + tls_files().certificate + ", key: " + tls_files().key + "}",
+             "options: {command: [/usr/bin/head, -n, '1']}"})),
+        tcp(std::to_string(host.port("it", 0))),
+        tls(std::to_string(host.port("it", 1))),
+        udp(std::to_string(host.udp_port())) {}
+
+  // A client, which takes what it sends from its standard input.
+  void serves(const std::string& client) const {
+    const Outcome outcome = run_program({"/bin/sh", "-c", "printf 'one line\\n' | " + client});
+    CAPTURE(client);
+    CAPTURE(outcome.err);
+    CHECK(outcome.status == 0);
+    CHECK(outcome.out == "one line\n");
+  }
+
+  const std::string stream = fresh_socket_path();
+  const std::string abstract = "@" + stream;
+  const HostProcess host;
+  const std::string tcp, tls, udp;  // ports
+};
+
 // python3's, with a folder of its own.
 class WebServer {
  public:
@@ -112,4 +140,34 @@ TEST_CASE_TEMPLATE("curl fetches from a web server behind a proxy", Model, EACH_
            "'");
   web.stop();
   CHECK((contents(out) == page + page + page));
+}
+
+TEST_CASE_TEMPLATE("openssl's s_client is served, and verifies who serves it", Model, EACH_MODEL,
+                   Sync) {
+  if (!is_installed("openssl")) return;
+  const LineServer server(Model::name);
+  const std::string client = "openssl s_client -quiet -verify_return_error -verify_ip 127.0.0.1 " +
+                             ("-CAfile '" + tls_files().ca) + "' -connect 127.0.0.1:" + server.tls;
+  server.serves(client + " -tls1_2");
+  server.serves(client + " -tls1_3");
+}
+
+TEST_CASE_TEMPLATE("socat is served over TCP, TLS, UDP and Unix sockets", Model, EACH_MODEL, Sync) {
+  if (!is_installed("socat")) return;
+  const LineServer server(Model::name);
+  const std::string client = "socat -t 60 - ";
+  server.serves(client + "TCP:127.0.0.1:" + server.tcp);
+  server.serves(client + "OPENSSL:127.0.0.1:" + server.tls + ",cafile='" + tls_files().ca + "'");
+  server.serves(client + "UDP:127.0.0.1:" + server.udp + ",readbytes=9");
+  server.serves(client + "UNIX-CONNECT:" + server.stream);
+  server.serves(client + "ABSTRACT-CONNECT:" + server.abstract.substr(1));
+}
+
+TEST_CASE_TEMPLATE("ncat is served over TCP, TLS and a Unix socket", Model, EACH_MODEL, Sync) {
+  if (!is_installed("ncat")) return;
+  const LineServer server(Model::name);
+  server.serves("ncat 127.0.0.1 " + server.tcp);
+  server.serves("ncat --no-shutdown --ssl-verify --ssl-servername localhost --ssl-trustfile '" +
+                tls_files().ca + "' 127.0.0.1 " + server.tls);
+  server.serves("ncat -U " + server.stream);
 }
