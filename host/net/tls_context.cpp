@@ -5,6 +5,7 @@
 
 #include <new>
 
+#include "net/tls_memory.hpp"
 #include "net/tls_transport.hpp"
 
 namespace berth {
@@ -24,7 +25,10 @@ constexpr std::uint64_t kOptions = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIO
 
 // OpenSSL as it is, whatever the system's openssl.cnf says: that may load modules which bring a
 // second OpenSSL with them, and this one is linked from its archive.
-void start_openssl() { (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr); }
+void start_openssl() {
+  (void)keep_room_for_records();
+  (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+}
 
 // The first of the server's names that the client has too. Where there is none the client is told
 // so by an alert, since what it would say next would not be understood (RFC 7301, 3.2).
@@ -44,8 +48,9 @@ int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* length,
 void TlsContext::Free::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
 void TlsContext::Free::operator()(bio_method_st* method) const { BIO_meth_free(method); }
 
-TlsContext::TlsContext(Side side) : side_(side), transport_(make_transport_method()) {
+TlsContext::TlsContext(Side side) : side_(side) {
   start_openssl();
+  transport_.reset(make_transport_method());
   context_.reset(SSL_CTX_new(side == Side::server ? TLS_server_method() : TLS_client_method()));
   SSL_CTX* const context = context_.get();
   if (context == nullptr || transport_ == nullptr) throw std::bad_alloc();

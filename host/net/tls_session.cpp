@@ -33,6 +33,12 @@ bool is_ip_address(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), ignored.data()) == 1;
 }
 
+// SSL_get_error(3) wants the queue of errors to be empty before what it is asked about. To look is
+// cheaper than to empty it.
+void forget_errors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 // More than any handshake takes. Afterwards TLS lets the other side ask for new keys, or for
 // another handshake, as often as it likes: each takes little to ask for and much to answer.
 constexpr unsigned kMostHandshakeMessages = 32;
@@ -75,10 +81,9 @@ void TlsSession::on_message(int is_ours, int, int content, const void*, std::siz
 
 TlsSession::Step TlsSession::conclude(int result) {
   if (end_.failed) throw std::bad_alloc();
+  if (result > 0) return Step::done;
   const int error = SSL_get_error(ssl_.get(), result);
   switch (error) {
-    case SSL_ERROR_NONE:
-      return Step::done;
     case SSL_ERROR_WANT_READ:
       return Step::wants_input;
     case SSL_ERROR_ZERO_RETURN:
@@ -91,13 +96,13 @@ TlsSession::Step TlsSession::conclude(int result) {
 
 TlsSession::Step TlsSession::handshake() {
   if (failure_) return Step::failed;
-  ERR_clear_error();
+  forget_errors();
   return conclude(SSL_do_handshake(ssl_.get()));
 }
 
 TlsSession::Step TlsSession::read(char* to, std::size_t room, std::size_t& count) {
   if (failure_) return Step::failed;
-  ERR_clear_error();
+  forget_errors();
   const Step step = conclude(SSL_read_ex(ssl_.get(), to, room, &count));
   if (step == Step::done) handshake_messages_ = 0;
   if (handshake_messages_ <= kMostHandshakeMessages) return step;
@@ -109,7 +114,7 @@ bool TlsSession::has_rest() const { return SSL_pending(ssl_.get()) > 0; }
 
 TlsSession::Step TlsSession::write(std::string_view bytes) {
   if (failure_) return Step::failed;
-  ERR_clear_error();
+  forget_errors();
   std::size_t written = 0;
   // The transport takes all there is, so that this never stops halfway.
   return conclude(SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written));
@@ -117,7 +122,7 @@ TlsSession::Step TlsSession::write(std::string_view bytes) {
 
 void TlsSession::close_write() {
   if (failure_ || SSL_in_init(ssl_.get()) != 0) return;
-  ERR_clear_error();
+  forget_errors();
   (void)SSL_shutdown(ssl_.get());
   if (end_.failed) throw std::bad_alloc();
 }
