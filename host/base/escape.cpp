@@ -48,6 +48,28 @@ bool stands_as_it_is(std::string_view character, Escape form) {
   return form == Escape::text || (first != '"' && first != '\\');
 }
 
+// That which `text` begins with; returns its length there.
+std::size_t append_character(std::string& out, std::string_view text, Escape form) {
+  const std::size_t length = utf8_length(text);
+  const std::string_view character = text.substr(0, length > 0 ? length : 1);
+  if (length > 0 && stands_as_it_is(character, form)) {
+    out += character;
+  } else {
+    append_escape(out, character, length > 0, form);
+  }
+  return character.size();
+}
+
+// How many bytes `text` begins with that are printable ASCII and stand as they are.
+std::size_t plain_length(std::string_view text, Escape form) {
+  std::size_t length = 0;
+  while (length < text.size() && byte_of(text[length]) < 0x7f &&
+         stands_as_it_is(text.substr(length, 1), form)) {
+    ++length;
+  }
+  return length;
+}
+
 }  // namespace
 
 std::size_t utf8_length(std::string_view text) {
@@ -74,18 +96,16 @@ std::string escaped(std::string_view text) {
 std::string escaped(std::string_view text, Escape form, std::size_t limit) {
   const std::size_t limit_with_note = limit > kLongestNote ? limit - kLongestNote : 0;
   std::string out;
-  std::size_t kept_out =
-      0;  // the longest beginnings of `out` and `text` that leave room for the note
+  // The longest beginnings of `out` and `text` that leave room for the note.
+  std::size_t kept_out = 0;
   std::size_t kept_text = 0;
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text.substr(i));
-    const std::string_view character = text.substr(i, length > 0 ? length : 1);
-    if (length > 0 && stands_as_it_is(character, form)) {
-      out += character;
-    } else {
-      append_escape(out, character, length > 0, form);
-    }
-    i += character.size();
+    // Nearly all there ever is stands as it is: it is taken at once, up to where the note may
+    // begin.
+    const std::size_t end = out.size() < limit_with_note ? limit_with_note : limit + 1;
+    const std::size_t plain = plain_length(text.substr(i, end - out.size()), form);
+    out += text.substr(i, plain);
+    i += plain > 0 ? plain : append_character(out, text.substr(i), form);
     if (out.size() <= limit_with_note) {
       kept_out = out.size();
       kept_text = i;

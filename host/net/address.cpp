@@ -12,6 +12,8 @@
 #include <memory>
 #include <system_error>
 
+#include "base/format.hpp"
+
 namespace berth {
 
 namespace {
@@ -101,12 +103,14 @@ std::string SocketAddress::path() const {
 }
 
 std::string SocketAddress::text() const {
-  std::array<char, INET6_ADDRSTRLEN> host{};
   if (family() == AF_INET) {
-    inet_ntop(AF_INET, &ipv4_.sin_addr, host.data(), host.size());
-    return std::string(host.data()) + ":" + std::to_string(port());
+    // Two of a connection's lines in the log have it, and inet_ntop(3) goes through sprintf(3).
+    const std::uint32_t host = ntohl(ipv4_.sin_addr.s_addr);
+    return formatted("{}.{}.{}.{}:{}", host >> 24, host >> 16 & 255, host >> 8 & 255, host & 255,
+                     port());
   }
   if (family() == AF_INET6) {
+    std::array<char, INET6_ADDRSTRLEN> host{};
     inet_ntop(AF_INET6, &ipv6_.sin6_addr, host.data(), host.size());
     std::string zone;
     std::array<char, IF_NAMESIZE> interface_name{};

@@ -47,6 +47,13 @@ TEST_CASE("text beyond the limit is cut between characters and says how much is 
         std::string(60, 'a') + "… (41 bytes more)");
   CHECK(escaped(std::string(59, 'a') + std::string(100, '\n'), Escape::text, 100) ==
         std::string(59, 'a') + "… (100 bytes more)");
+  CHECK(escaped("\n" + std::string(99, 'a'), Escape::text, 100) ==
+        "\\n" + std::string(58, 'a') + "… (41 bytes more)");
+  CHECK(escaped("\n" + std::string(98, 'a'), Escape::text, 100) == "\\n" + std::string(98, 'a'));
+  CHECK(escaped(std::string(70, 'a') + "é" + std::string(28, 'a'), Escape::text, 100) ==
+        std::string(70, 'a') + "é" + std::string(28, 'a'));
+  CHECK(escaped(std::string(70, 'a') + "é" + std::string(29, 'a'), Escape::text, 100) ==
+        std::string(60, 'a') + "… (41 bytes more)");
 }
 
 TEST_CASE("escaped text is always UTF-8 without control characters, and within its limit") {
