@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 #include "tested_build.hpp"
 #include "wait_for.hpp"
@@ -95,6 +96,12 @@ std::string wait_until_childless() {
   return left;
 }
 
+void stop_process(pid_t pid) {
+  ::kill(pid, SIGSTOP);
+  if (wait_until([&] { return state_of(pid).state == 'T'; })) return;
+  throw std::runtime_error(std::to_string(pid) + ": this process does not stop");
+}
+
 ProcessState state_of(pid_t pid) {
   std::ifstream file(proc(pid) / "stat");
   std::string text;
@@ -170,6 +177,15 @@ std::chrono::nanoseconds cpu_time(pid_t pid) {
     sum += std::chrono::nanoseconds(spent);
   }
   return sum;
+}
+
+double cpu_share(pid_t pid) {
+  constexpr auto kLook = std::chrono::milliseconds(300);
+  const auto before = cpu_time(pid);
+  const auto start = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(kLook);
+  const std::chrono::duration<double> spent = cpu_time(pid) - before;
+  return spent / (std::chrono::steady_clock::now() - start);
 }
 
 }  // namespace e2e

@@ -33,6 +33,9 @@ struct ProcessState {
 // still there when patience is at its end is killed, and named in what is returned.
 [[nodiscard]] std::string wait_until_childless();
 
+// Sends it SIGSTOP; returns when it has stopped.
+void stop_process(pid_t pid);
+
 [[nodiscard]] ProcessState state_of(pid_t pid);
 [[nodiscard]] std::vector<ProcessState> all_processes();
 [[nodiscard]] std::vector<ProcessState> children_of(pid_t parent);
@@ -44,5 +47,7 @@ struct ProcessState {
 [[nodiscard]] int next_descriptor(pid_t pid);
 // What its threads that still live have used of the processor.
 [[nodiscard]] std::chrono::nanoseconds cpu_time(pid_t pid);
+// What they use of one processor, as a share, while this looks on for a moment.
+[[nodiscard]] double cpu_share(pid_t pid);
 
 }  // namespace e2e
