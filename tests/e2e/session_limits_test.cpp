@@ -1,9 +1,12 @@
 // What one session may take: time, patience with its client, memory, processor, descriptors.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <exception>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "client.hpp"
@@ -17,12 +20,13 @@ using namespace e2e;
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
 // Goes on asking until the host ends the session.
 void ask_until_closed(Client& client) {
   try {
-    for (;;) (void)client.ask("id");
+    for (;; std::this_thread::sleep_for(Milliseconds(1))) (void)client.ask("id");
   } catch (const std::exception&) {
   }
 }
@@ -31,37 +35,41 @@ void ask_until_closed(Client& client) {
 
 TEST_CASE_TEMPLATE("a session ends when it has lasted for session_timeout, busy or not", Model,
                    EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe", {"session_timeout: 600ms"}));
-  const auto start = std::chrono::steady_clock::now();
-  Client silent(host.port());
-  Client sleeping(host.port());
-  sleeping.send("sleep 600000\n");
-  Client deaf(host.port());
-  deaf.send("flood 50000000\n");
-  Client ticking(host.port());
-  ticking.send("tick 1000000\n");
-  Client busy(host.port());
-  ask_until_closed(busy);
-  CHECK(std::chrono::steady_clock::now() - start >= Milliseconds(600));
-  silent.wait_until_closed();
-  sleeping.wait_until_closed();
-  ticking.wait_until_closed();
-  host.log().wait_for("it had lasted too long (session_timeout)", 5);
-  CHECK(host.log().count("session destroyed") == 5);
-  Client next(host.port());
-  CHECK(next.ask("id") == "6");
-  CHECK(host.log().count("is ready (pid ") == 1);
+  CHECK(counts_once([] {
+    HostProcess host(one_listener(Model::name, "probe", {"session_timeout: 3s"}));
+    const auto start = Clock::now();
+    Client silent(host.port());
+    Client sleeping(host.port());
+    sleeping.send("sleep 600000\n");
+    Client deaf(host.port());
+    deaf.send("flood 50000000\n");
+    Client ticking(host.port());
+    ticking.send("tick 1000000\n");
+    Client busy(host.port());
+    ask_until_closed(busy);
+    CHECK(Clock::now() - start >= std::chrono::seconds(3));
+    silent.wait_until_closed();
+    sleeping.wait_until_closed();
+    ticking.wait_until_closed();
+    host.log().wait_for("it had lasted too long (session_timeout)", 5);
+    if (host.has_killed_sessions()) return false;
+    CHECK(host.log().count("session destroyed") == 5);
+    Client next(host.port());
+    CHECK(next.ask("id") == "6");
+    CHECK(host.log().count("is ready (pid ") == 1);
+    return true;
+  }));
 }
 
 TEST_CASE_TEMPLATE("a session that ends in time is not touched", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe", {"session_timeout: 500ms"}));
+  HostProcess host(one_listener(Model::name, "probe", {"session_timeout: 3s"}));
+  std::vector<Client> late;
   for (int i = 1; i <= 3; ++i) {
     Client early(host.port());
     REQUIRE(early.ask("id") == std::to_string(2 * i - 1));
-    Client late(host.port());
-    early.close();
-    late.wait_until_closed();
+    late.emplace_back(host.port());
   }
+  for (auto& client : late) client.wait_until_closed();
   host.log().wait_for("closed by the client", 3);
   host.log().wait_for("(session_timeout)", 3);
 }
@@ -69,7 +77,7 @@ TEST_CASE_TEMPLATE("a session that ends in time is not touched", Model, EACH_MOD
 TEST_CASE_TEMPLATE("a handler that spins is killed at session_timeout where it has a process",
                    Model, EACH_MODEL) {
   if (!Model::own_process) return;  // nobody can end it there: the README says so
-  HostProcess host(one_listener(Model::name, "probe", {"session_timeout: 300ms"}));
+  HostProcess host(one_listener(Model::name, "probe", {"session_timeout: 3s"}));
   Client bystander(host.port());
   Client spinning(host.port());
   REQUIRE(spinning.ask("spin") == "spinning");
@@ -87,10 +95,10 @@ TEST_CASE_TEMPLATE("a client that takes nothing of a reply is let go after write
   Client silent(host.port());
   REQUIRE(silent.ask("id") == "1");
   Client deaf(host.port());
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   deaf.send("flood 50000000\n");
   const LogLine line = host.log().wait_for("the client took nothing of a reply for too long");
-  CHECK(std::chrono::steady_clock::now() - start >= Milliseconds(400));
+  CHECK(Clock::now() - start >= Milliseconds(400));
   CHECK(line.text.rfind("connection 2 from ", 0) == 0);
   CHECK(line.text.find("(write_timeout)") != std::string::npos);
   CHECK(silent.ask("id") == "1");
@@ -101,17 +109,28 @@ TEST_CASE_TEMPLATE("a client that takes a reply slowly is served to its end", Mo
   constexpr std::size_t kSize = 20'000'000;
   HostProcess host(
       one_listener(Model::name, "probe", {"write_timeout: 500ms", "idle_timeout: 60s"}));
-  Client slow(host.port());
-  slow.send(numbered("flood", kSize) + "\n");
-  std::size_t taken = 0;
-  // So slowly that the kernel has no room for more most of the time.
-  for (const auto end = std::chrono::steady_clock::now() + 4 * kTimeout;
-       std::chrono::steady_clock::now() < end;) {
-    taken += slow.read_exactly(20'000).size();
-    std::this_thread::sleep_for(Milliseconds(5));
-  }
-  CHECK(slow.read_exactly(kSize - taken).size() == kSize - taken);
-  CHECK(slow.ask("id") == "1");
+  CHECK(counts_once([&] {
+    Client slow(host.port());
+    slow.send(numbered("flood", kSize) + "\n");
+    const auto start = Clock::now();
+    auto last = start;
+    auto longest = Clock::duration::zero();  // that it took nothing
+    std::size_t taken = 0;
+    try {
+      while (taken < kSize) {
+        taken += slow.read_exactly(std::min<std::size_t>(20'000, kSize - taken)).size();
+        const auto now = Clock::now();
+        longest = std::max(longest, now - std::exchange(last, now));
+        // So slowly that the kernel has no room for more most of the time.
+        if (now - start < 4 * kTimeout) std::this_thread::sleep_for(Milliseconds(5));
+      }
+      CHECK(slow.ask("listener") == "it");
+      return true;
+    } catch (const std::exception&) {
+      if (std::max(longest, Clock::now() - last) < kTimeout / 2) throw;
+      return false;  // this client was too slow: it may be let go
+    }
+  }));
 }
 
 // Not with sanitizers, which take more than any limit.

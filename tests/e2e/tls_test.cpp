@@ -19,6 +19,7 @@
 #include "models.hpp"
 #include "processes.hpp"
 #include "temp_folder.hpp"
+#include "tested_build.hpp"
 #include "tls_end.hpp"
 #include "wait_for.hpp"
 
@@ -199,13 +200,15 @@ TEST_CASE("a socket of a service manager's speaks TLS where its listener does") 
 }
 
 TEST_CASE_TEMPLATE("a client that does not shake hands in time is sent away", Model, EACH_MODEL) {
-  HostProcess host(with_tls(Model::name, "", "handshake_timeout: 300ms"));
+  HostProcess host(with_tls(Model::name, "", "handshake_timeout: 3s"));
   Client silent(host.port());
-  silent.wait_until_closed();
-  CHECK(has(end_of(host, "(handshake_timeout)"), "connection 1 from " + silent.address()));
   Client slow(host.port());
   slow.send("\x16\x03\x01\x02");  // the begin of a ClientHello, and no more of it
-  slow.wait_until_closed();
+  for (Client* client : {&silent, &slow}) {
+    const std::string words = client->address() + " ended: ";
+    client->wait_until_closed();
+    CHECK(has(end_of(host, words), "(handshake_timeout)"));
+  }
   CHECK(Client(host.port(), TlsWish()).ask("listener") == "it");
 }
 
@@ -241,12 +244,13 @@ TEST_CASE_TEMPLATE("a stream that is cut off is not taken for one that has ended
   CHECK(has(end_of(host, "closed by the client"), " ended: "));
 }
 
-TEST_CASE_TEMPLATE("500 clients at once are all served", Model, OnTls<Fork>, OnTls<Thread>,
+TEST_CASE_TEMPLATE("hundreds of clients at once are all served", Model, OnTls<Fork>, OnTls<Thread>,
                    OnTls<Epoll>, OnTls<IoUring>) {
   HostProcess host(one_listener(Model::name, "echo",
                                 {"options: {reply: verbatim}", tls_keys(), as_this_user()}));
   std::vector<Client> clients;
-  for (int i = 0; i < 500; ++i) clients.emplace_back(host.port(), TlsWish());
+  const int count = tested_build().sanitized ? 100 : 500;
+  for (int i = 0; i < count; ++i) clients.emplace_back(host.port(), TlsWish());
   for (int round = 0; round < 2; ++round) {
     for (std::size_t i = 0; i < clients.size(); ++i) clients[i].send(numbered("client", i));
     std::size_t answered = 0;
@@ -273,14 +277,18 @@ TEST_CASE_TEMPLATE("a drain waits for clients with TLS and ends their streams in
 
 TEST_CASE_TEMPLATE("the drain's deadline ends sessions with TLS, shaken hands or not", Model,
                    EACH_MODEL) {
-  HostProcess host(with_tls(Model::name, "", "drain_timeout: 200ms"));
-  Client silent(host.port());
-  host.log().wait_for("connection 1 from ");
-  Client client(host.port(), TlsWish());
-  CHECK(client.ask("listener") == "it");
-  CHECK(host.stop(SIGTERM) == 0);
-  CHECK(host.log().count("did not end when cancelled") == 0);
-  CHECK(host.log().count("cut at the end of the drain") == 2);
+  CHECK(counts_once([] {
+    HostProcess host(with_tls(Model::name, "", "drain_timeout: 200ms"));
+    Client silent(host.port());
+    host.log().wait_for("connection 1 from ");
+    Client client(host.port(), TlsWish());
+    CHECK(client.ask("listener") == "it");
+    CHECK(host.stop(SIGTERM) == 0);
+    if (host.has_killed_sessions()) return false;
+    CHECK(host.log().count("did not end when cancelled") == 0);
+    CHECK(host.log().count("cut at the end of the drain") == 2);
+    return true;
+  }));
 }
 
 namespace {
@@ -327,6 +335,7 @@ TEST_CASE("a reload takes up a certificate that was renewed, and leaves alone on
   renewed.put(renewed.authority.issue({.subject = {{"CN", "second"}}}));
   CHECK(host.command({"reload"}).status == 0);
   host.log().wait_for("listeners: 1 changed");
+  host.log().wait_for("draining: 1 connections");
   Client after(host.port(), renewed.wish());
   CHECK(after.ask("id") == "1");   // of another worker
   CHECK(before.ask("id") == "1");  // who still serves whom it served
@@ -383,6 +392,7 @@ TEST_CASE("an upgrade carries certificates over, and their keys are nowhere in t
   CHECK(before.ask("id") == "1");
   const std::string key = contents(renewed.folder / "own.key");
   CHECK(host.command({"upgrade"}).status == 0);
+  host.log().wait_for("draining: 1 connections");
   CHECK(before.ask("stopping") == "yes");
   CHECK(Client(host.port(), renewed.wish()).ask("id") == "1");
   CHECK_FALSE(has(host.log().whole(), key.substr(30, 40)));

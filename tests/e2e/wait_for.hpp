@@ -23,4 +23,14 @@ template <class Predicate>
   return true;
 }
 
+// For what the host must be given in time, which a busy machine may keep this process from: makes
+// attempts until one of them counts. False where none did.
+template <class Attempt>
+[[nodiscard]] bool counts_once(Attempt attempt) {
+  for (int tries = 0; tries < 10; ++tries) {
+    if (attempt()) return true;
+  }
+  return false;
+}
+
 }  // namespace e2e
