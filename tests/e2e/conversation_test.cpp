@@ -47,10 +47,9 @@ TEST_CASE_TEMPLATE("three words have three replies in order", Model, EACH_MODEL_
 }
 
 TEST_CASE_TEMPLATE("eight clients of a slow handler are served side by side", Model, EACH_MODEL) {
-  const std::chrono::seconds delay{tested_build().sanitized ? 4 : 1};
+  const std::chrono::seconds delay{tested_build().sanitized ? 4 : 2};
   constexpr std::size_t kClients = 8;
-  const std::string option =
-      "options: {delay: " + std::string(tested_build().sanitized ? "4s}" : "1s}");
+  const std::string option = "options: {delay: " + std::to_string(delay.count()) + "s}";
   HostProcess host(one_listener(Model::name, "sleep_echo", {option}));
   const auto start = std::chrono::steady_clock::now();
   std::vector<Client> clients;

@@ -95,9 +95,14 @@ TEST_CASE_TEMPLATE("whoever kills the supervisor under load leaves what is open 
   Load open(tcp_target(host.port("other")),
             {.at_once = 0, .long_lived = kOpen, .exchanges = 1'000'000});
   REQUIRE(wait_until([&] { return open.answered() == kOpen; }));
-  Load load(tcp_target(host.port()), constant_load());
+  const auto port = host.port();
+  Load load(tcp_target(port), {.connections = 1'000'000, .at_once = kShort, .long_lived = kLong});
   wait_for_random_moment(load, seed);
   CHECK(host.stop(SIGKILL) == -SIGKILL);
+  REQUIRE(wait_until([&] { return is_refused(port); }));
+  const std::uint64_t done = load.done();
+  REQUIRE(wait_until([&] { return load.done() > done + kShort; }));  // some that began after that
+  load.finish();
   const LoadTally tally = load.wait();
   CAPTURE(tally.first_loss);
   CHECK(tally.wrong + tally.late == 0);

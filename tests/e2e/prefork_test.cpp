@@ -109,7 +109,7 @@ TEST_CASE("where no descriptor is left for a process to stay, it serves one clie
 }
 
 TEST_CASE("a session that is ended at session_timeout takes its process with it") {
-  HostProcess host(prefork("probe", {"spare: 1", "session_timeout: 200ms"}));
+  HostProcess host(prefork("probe", {"spare: 1", "session_timeout: 3s"}));
   Client client(host.port());
   const std::string process = client.ask("pid");
   client.wait_until_closed();

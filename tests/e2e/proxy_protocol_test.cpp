@@ -214,6 +214,7 @@ TEST_CASE_TEMPLATE("a worker that has been replaced still reads the headers of i
   let_the_worker_turn(host);
   host.write_config(one_listener(Model::name, "probe", {kFromProxies, "max_connections: 999"}));
   CHECK(host.command({"reload"}).status == 0);
+  host.log().wait_for("draining: 1 connections");
   waiting.send("192.0.2.1 2934 443\r\n");
   CHECK(waiting.ask("peer") == "203.0.113.9:2934");
   CHECK(waiting.ask("stopping") == "yes");

@@ -212,7 +212,7 @@ TEST_CASE_TEMPLATE("servers take turns", Model, EACH_MODEL) {
 TEST_CASE_TEMPLATE("a drain lets what passes a proxy go on, until its deadline", Model,
                    EACH_MODEL) {
   const Upstream upstream;
-  HostProcess host(proxy_to(Model::name, upstream.url()).top("drain_timeout: 500ms"));
+  HostProcess host(proxy_to(Model::name, upstream.url()).top("drain_timeout: 5s"));
   Client client(host.port());
   Client server = upstream.accept();
   Client other(host.port());

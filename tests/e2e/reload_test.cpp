@@ -33,6 +33,7 @@ LoadPlan constant_load() {
 void check_reload(const HostProcess& host) {
   const Outcome outcome = host.command({"reload"});
   CHECK_MESSAGE(outcome.status == 0, outcome.err);
+  CHECK(has(outcome.out, "serves; listeners: 1 changed"));
 }
 
 void check_none_lost(Load& load) {
@@ -72,7 +73,6 @@ TEST_CASE_TEMPLATE("under load no reload costs a connection or a part of a reply
     CHECK(wait_until([&] { return load.answered() > answered + 50; }));
   }
   check_none_lost(load);
-  CHECK(host.log().count("serves; listeners: 1 changed") == kReloads);
 }
 
 TEST_CASE("a reload changes what has changed and leaves the rest alone") {

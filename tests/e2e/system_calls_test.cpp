@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <exception>
 #include <regex>
 #include <set>
@@ -130,18 +131,21 @@ TEST_CASE_TEMPLATE("where the system lacks something accept is tried again ten t
                    Model, EACH_MODEL) {
   LEAVE_OUT_UNLESS_TRACEABLE();
   HostProcess host(one_listener(Model::name, "faulty"));
+  const auto start = std::chrono::steady_clock::now();
   for (const char* error : {"EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"}) {
     CAPTURE(error);
-    Strace strace(host.worker(), {"trace=accept4", failing("accept4", error, "1..3")});
+    Strace strace(host.worker(), {"trace=accept4", failing("accept4", error, "1..6")});
     CHECK(try_exchange(host.port()));
     strace.stop();
-    REQUIRE(strace.calls().count("(INJECTED)") == 3);
-    // A loop that does not rest comes to 228,000 of these a second.
-    for (std::size_t nth = 1; nth < 3; ++nth) {
-      CHECK(strace.time_of("(INJECTED)", nth + 1) - strace.time_of("(INJECTED)", nth) > 0.09);
-    }
+    REQUIRE(strace.calls().count("(INJECTED)") == 6);
+    // A loop that does not rest comes to 228,000 of these a second. Over several rests, since each
+    // time may have been taken late.
+    CHECK(strace.time_of("(INJECTED)", 6) - strace.time_of("(INJECTED)", 1) > 0.4);
   }
-  CHECK(host.log().count("cannot accept: ") == 1);  // a line in ten seconds
+  const auto took = std::chrono::steady_clock::now() - start;
+  const auto lines = host.log().count("cannot accept: ");
+  CHECK(lines > 0);
+  CHECK(lines <= 1 + static_cast<std::size_t>(took / std::chrono::seconds(10)));
   CHECK(host.log().count("is ready (pid ") == 1);
 }
 

@@ -154,6 +154,7 @@ TEST_CASE_TEMPLATE("reloads hand a Unix socket on: nobody is refused, its file s
   CHECK(host.command({"reload"}).status == 0);
   CHECK(mode_of(path) == 0600);
   for (int i = 0; i < 8; ++i) CHECK(Client(path).ask("stopping") == "no");
+  host.log().wait_for("draining: 1 connections");
   CHECK(before.ask("stopping") == "yes");
   before.close();
   host.log().wait_for("has ended; it served 1 connection");
@@ -178,6 +179,7 @@ TEST_CASE("a Unix socket whose file was removed is there again after a reload") 
   fs::remove(path);
   CHECK(host.command({"reload"}).status == 0);
   CHECK(Client(path).ask("stopping") == "no");
+  host.log().wait_for("draining: 1 connections");
   CHECK(before.ask("stopping") == "yes");
   before.close();
   host.log().wait_for("has ended; it served 1 connection");

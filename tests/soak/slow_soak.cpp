@@ -84,7 +84,7 @@ TEST_CASE_TEMPLATE("slow clients by the thousand cut no other's reply and are le
   const std::uint64_t quick = soak::count(300, 5'000);
   const std::size_t let_go = (count + 1) / 2;  // but not those that send
   Config config = one_listener(Model::name, "echo", {"options: {reply: verbatim}"});
-  const std::string limit = std::to_string(soak::count(4, 15));
+  const std::string limit = std::to_string(soak::count(10, 20));
   const std::string most = "max_connections: " + std::to_string(count + 10);
   config.listener("slow", Model::name, "probe", {most, "idle_timeout: " + limit + "s"});
   HostProcess host(config);
