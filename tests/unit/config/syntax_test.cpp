@@ -198,7 +198,7 @@ TEST_CASE("no edit of a good config makes reading it crash, throw, or say nothin
   std::mt19937 random(kSeed);
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
   int read = 0;
-  for (; read < 4000 && std::chrono::steady_clock::now() < end; ++read) {
+  for (; read <= 100 || (read < 4000 && std::chrono::steady_clock::now() < end); ++read) {
     const std::string text = mutated(random);
     Diagnostics problems("f");
     const HostSettings settings = config_from_text(text, testing::kNoFile, problems);
@@ -211,7 +211,6 @@ TEST_CASE("no edit of a good config makes reading it crash, throw, or say nothin
       REQUIRE((problem.where.column > 0 || is_of_the_file));
     }
   }
-  CHECK(read > 100);
 }
 
 }  // namespace

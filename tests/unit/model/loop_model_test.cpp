@@ -273,7 +273,7 @@ TEST_CASE("a handler that holds the loop up is told in the log by its name, and 
     rig.turn_until_ended(i);
   }
   const std::string log = rig.log.text();
-  const std::string words = "handler 'script' held the event loop up for 1";
+  const std::string words = "handler 'script' held the event loop up for ";
   CHECK(log.find(words) != std::string::npos);
   CHECK(log.find(words) == log.rfind(words));
   CHECK(log.find("warn") != std::string::npos);

@@ -1,6 +1,7 @@
 // How sessions end, by themselves and when told to, under both ways of serving.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -265,22 +266,28 @@ TEST_CASE("the tail of a reply arrives although the handler left input unread") 
 }
 
 TEST_CASE("a cancel ends the wait for a client that does not close") {
+  static constexpr Duration kBound = 2s;  // on a client that is just slow
   under_each([](Under under) {
-    Session session(under, [](berth_connection* c) -> Script {
-      WriteOp write(c, "bye");
-      co_await write;
-      finish(c);
-    });
-    session.close_client = false;
-    std::string got;
-    const TimePoint start = Clock::now();
-    const SessionReport& report = session.run([&](const Fd& client) {
-      got = receive_until_end(client);
-      session.cancel();
-    });
-    CHECK(got == "bye");
-    CHECK(report.end == SessionEnd::handler);
-    CHECK(Clock::now() - start < 2s);  // the bound on a client that is just slow
+    Duration shortest =
+        Duration::max();  // of a few, since a busy machine may make any of them long
+    for (int tries = 0; tries < 5 && shortest >= kBound; ++tries) {
+      Session session(under, [](berth_connection* c) -> Script {
+        WriteOp write(c, "bye");
+        co_await write;
+        finish(c);
+      });
+      session.close_client = false;
+      std::string got;
+      const TimePoint start = Clock::now();
+      const SessionReport& report = session.run([&](const Fd& client) {
+        got = receive_until_end(client);
+        session.cancel();
+      });
+      CHECK(got == "bye");
+      CHECK(report.end == SessionEnd::handler);
+      shortest = std::min<Duration>(shortest, Clock::now() - start);
+    }
+    CHECK(shortest < kBound);
   });
 }
 
