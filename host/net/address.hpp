@@ -92,7 +92,7 @@ class Peer {
   };
 };
 
-enum class Scheme { tcp, tls, udp, unix_socket, unix_datagram };
+enum class Scheme : std::uint8_t { tcp, tls, udp, unix_socket, unix_datagram };
 
 // "tcp", "unixgram": what stands before "://".
 [[nodiscard]] std::string_view name_of(Scheme scheme);

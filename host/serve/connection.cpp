@@ -50,6 +50,7 @@ Connection::Connection(SessionContext& context, AcceptedConnection accepted)
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(accepted.socket)),
+      scheme_(accepted.scheme),
       layer_(make_layer(context, accepted)),
       proxied_(std::move(accepted.proxied)),
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
@@ -58,6 +59,7 @@ Connection::Connection(SessionContext& context, Fd socket, const SessionReport& 
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(socket)),
+      scheme_(report.peer.address() == SocketAddress() ? Scheme::unix_socket : Scheme::tcp),
       report_(report) {}
 
 Connection::~Connection() {

@@ -46,6 +46,8 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] SessionContext& context() const { return context_; }
   [[nodiscard]] const SessionReport& report() const { return report_; }
   [[nodiscard]] SocketAddress local() const;
+  // That by which the other side came, or to which it was connected.
+  [[nodiscard]] Scheme scheme() const { return scheme_; }
   // "127.0.0.1:2934", and in parentheses who that is, where a certificate has said it.
   [[nodiscard]] std::string peer() const;
 
@@ -136,6 +138,7 @@ class Connection : public berth_connection, protected Wire {
   // Here, where there is room beside the socket's number: each idle connection costs what this
   // does.
   std::uint16_t calls_ = 0;        // in the background
+  Scheme scheme_;                  // by which the other side came
   bool at_end_ : 1 = false;        // the client has closed its side
   bool write_closed_ : 1 = false;  // by the handler, or since the session is over
   bool half_closed_ : 1 = false;   // and the other side is told

@@ -99,6 +99,10 @@ const berth_host kHostTable = {
     .close = [](berth_connection* c) noexcept { close(of(c)); },
     .close_write = [](berth_connection* c) noexcept { of(c).close_write(); },
     .close_read = [](berth_connection* c) noexcept { of(c).close_read(); },
+    .scheme =
+        [](const berth_connection* c, char* buffer, std::size_t capacity) noexcept {
+          return copy_out(name_of(of(c).scheme()), buffer, capacity);
+        },
 };
 
 }  // namespace berth

@@ -69,7 +69,8 @@ struct Exec {
 
   berth::Task<> serve(berth::Connection client) const {
     Program program;
-    const auto variables = environment_of_program(client.peer(), client.local(), environment);
+    const auto variables =
+        environment_of_program(client.scheme(), client.peer(), client.local(), environment);
     co_await client.in_background([&] { program.start(command, variables, errors); });
     Run run(client, program, {kill_after, finish_timeout});
     co_await run.serve();

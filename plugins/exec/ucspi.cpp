@@ -35,25 +35,27 @@ void add_unix(Variables& variables, const std::string& peer, const std::string& 
   variables["UNIXREMOTEPID"] = part_of(peer, "pid=");
 }
 
-void add_tcp(Variables& variables, const std::string& peer, const std::string& local) {
-  variables["PROTO"] = "TCP";
+// `protocol` is TCP, with TLS or without, or UDP.
+void add_ip(Variables& variables, const std::string& protocol, const std::string& peer,
+            const std::string& local) {
+  variables["PROTO"] = protocol;
   // What may follow the address, the subject of a certificate say, is not a part of it.
-  std::tie(variables["TCPREMOTEIP"], variables["TCPREMOTEPORT"]) =
+  std::tie(variables[protocol + "REMOTEIP"], variables[protocol + "REMOTEPORT"]) =
       ip_and_port(std::string_view(peer).substr(0, peer.find_first_of(" ,")));
-  std::tie(variables["TCPLOCALIP"], variables["TCPLOCALPORT"]) = ip_and_port(local);
+  std::tie(variables[protocol + "LOCALIP"], variables[protocol + "LOCALPORT"]) = ip_and_port(local);
 }
 
 bool tells_of_a_connection(std::string_view name) {
-  for (const char* const start : {"TCPREMOTE", "TCPLOCAL", "UNIXREMOTE", "UNIXLOCAL"}) {
-    if (name.starts_with(start)) return true;
+  for (const std::string protocol : {"TCP", "UDP", "UNIX"}) {
+    if (name.starts_with(protocol + "REMOTE") || name.starts_with(protocol + "LOCAL")) return true;
   }
   return name == "PROTO";
 }
 
 }  // namespace
 
-std::vector<std::string> environment_of_program(const std::string& peer, const std::string& local,
-                                                const Variables& more) {
+std::vector<std::string> environment_of_program(const std::string& scheme, const std::string& peer,
+                                                const std::string& local, const Variables& more) {
   Variables variables;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
@@ -61,8 +63,11 @@ std::vector<std::string> environment_of_program(const std::string& peer, const s
     if (name.size() == text.size() || tells_of_a_connection(name)) continue;
     variables[std::string(name)] = text.substr(name.size() + 1);
   }
-  const bool is_unix = local.empty() || local.front() == '/' || local.front() == '@';
-  is_unix ? add_unix(variables, peer, local) : add_tcp(variables, peer, local);
+  if (scheme.starts_with("unix")) {
+    add_unix(variables, peer, local);
+  } else {
+    add_ip(variables, scheme == "udp" ? "UDP" : "TCP", peer, local);
+  }
   for (const auto& [name, value] : more) variables[name] = value;
 
   std::vector<std::string> environment;

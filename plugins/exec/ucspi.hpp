@@ -1,5 +1,5 @@
 // What a program is told of its connection, in its environment: the names that UCSPI-TCP and
-// UCSPI-UNIX have given these things.
+// UCSPI-UNIX have given these things, and those of UCSPI-TCP for UDP.
 #pragma once
 
 #include <map>
@@ -7,7 +7,8 @@
 #include <vector>
 
 // As NAME=VALUE: what this process has, without what others may have said of connections; what
-// `peer` and `local` tell (Connection::peer(), local()); and `more`, which wins over both.
+// `scheme`, `peer` and `local` tell (Connection::scheme() and so on); and `more`, which wins over
+// both.
 [[nodiscard]] std::vector<std::string> environment_of_program(
-    const std::string& peer, const std::string& local,
+    const std::string& scheme, const std::string& peer, const std::string& local,
     const std::map<std::string, std::string>& more);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <map>
 #include <string>
 
 #include "client.hpp"
@@ -16,12 +17,19 @@ namespace {
 
 constexpr const char* kMessage = "a message";
 
+// What a reply begins with, by the scheme.
+using Replies = std::map<std::string, std::string>;
+
+Replies to_all(const std::string& reply) {
+  return {{"tcp", reply}, {"tls", reply}, {"udp", reply}, {"unix", reply}, {"unixgram", reply}};
+}
+
 // One listener of a handler, which all transports lead to.
 class Listener {
  public:
   Listener(Config& config, const std::string& model, const std::string& handler,
-           const std::string& options)
-      : handler_(handler) {
+           const std::string& options, const std::string& message = kMessage)
+      : handler_(handler), message_(message) {
     config.listener(
         handler, model, handler,
         {"listen: [tcp://127.0.0.1:0, tls://127.0.0.1:0, 'udp://127.0.0.1:0', 'unix://" + stream_ +
@@ -30,30 +38,31 @@ class Listener {
          "options: " + options});
   }
 
-  void check(const HostProcess& host, const std::string& reply) const {
+  void check(const HostProcess& host, const Replies& replies) const {
     CAPTURE(handler_);
-    check_stream("tcp", Client(host.port(handler_, 0)), reply);
-    check_stream("tls", Client(host.port(handler_, 1), TlsWish()), reply);
-    check_stream("unix", Client(stream_), reply);
-    check_datagram("udp", DatagramClient(host.udp_port(handler_)), reply);
-    check_datagram("unixgram", DatagramClient(datagrams_), reply);
+    check_stream(replies, "tcp", Client(host.port(handler_, 0)));
+    check_stream(replies, "tls", Client(host.port(handler_, 1), TlsWish()));
+    check_stream(replies, "unix", Client(stream_));
+    check_datagram(replies, "udp", DatagramClient(host.udp_port(handler_)));
+    check_datagram(replies, "unixgram", DatagramClient(datagrams_));
   }
 
  private:
-  static void check_stream(const std::string& transport, Client client, const std::string& reply) {
-    CAPTURE(transport);
-    client.send(kMessage);
+  void check_stream(const Replies& replies, const std::string& scheme, Client client) const {
+    CAPTURE(scheme);
+    client.send(message_);
     client.finish_sending();
-    CHECK(client.read_to_end().rfind(reply, 0) == 0);
+    CHECK(client.read_to_end().rfind(replies.at(scheme), 0) == 0);
   }
-  static void check_datagram(const std::string& transport, DatagramClient client,
-                             const std::string& reply) {
-    CAPTURE(transport);
-    client.send(kMessage);
-    CHECK(client.receive().rfind(reply, 0) == 0);
+  void check_datagram(const Replies& replies, const std::string& scheme,
+                      DatagramClient client) const {
+    CAPTURE(scheme);
+    client.send(message_);
+    CHECK(client.receive().rfind(replies.at(scheme), 0) == 0);
   }
 
   std::string handler_;
+  std::string message_;
   std::string stream_ = fresh_socket_path();
   std::string datagrams_ = fresh_socket_path();
 };
@@ -70,8 +79,27 @@ TEST_CASE_TEMPLATE("every handler serves over every transport", Model, EACH_MODE
   const Listener exec(config, Model::name, "exec", "{command: [/bin/cat]}");
   const Listener proxy(config, Model::name, "proxy", "{upstream: ['unix://" + behind + "']}");
   const HostProcess host(config);
-  echo.check(host, std::string("Echo=>") + kMessage + " at ");
-  sleep_echo.check(host, std::string("Echo=>") + kMessage + " at ");
-  exec.check(host, kMessage);
-  proxy.check(host, kMessage);
+  echo.check(host, to_all(std::string("Echo=>") + kMessage + " at "));
+  sleep_echo.check(host, to_all(std::string("Echo=>") + kMessage + " at "));
+  exec.check(host, to_all(kMessage));
+  proxy.check(host, to_all(kMessage));
+}
+
+TEST_CASE_TEMPLATE("a handler is told the scheme by which its client came, and so is a program",
+                   Model, EACH_MODEL, Sync) {
+  Config config;
+  const Listener probe(config, Model::name, "probe", "{}", "scheme\n");
+  const Listener exec(config, Model::name, "exec",
+                      "{command: [/bin/sh, -c, 'echo $PROTO $(set | grep -c ^${PROTO}REMOTE)']}");
+  const HostProcess host(config);
+  probe.check(host, {{"tcp", "tcp\n"},
+                     {"tls", "tls\n"},
+                     {"udp", "udp\n"},
+                     {"unix", "unix\n"},
+                     {"unixgram", "unixgram\n"}});
+  exec.check(host, {{"tcp", "TCP 2\n"},
+                    {"tls", "TCP 2\n"},
+                    {"udp", "UDP 2\n"},
+                    {"unix", "UNIX 3\n"},
+                    {"unixgram", "UNIX 3\n"}});
 }

@@ -266,6 +266,11 @@ struct berth_host {
    * For the connection that is served and for others; where two tasks copy between two connections,
    * one that has failed ends the other with this and with close_write(). */
   void (*close_read)(berth_connection* connection);
+
+  /* Since minor version 2. The scheme of the address by which the other side came, as it stands in
+   * the config: "tcp", "tls", "udp", "unix" or "unixgram"; of a connection that connect() or
+   * adopt() made "tcp" or "unix". In the same way as peer(). */
+  size_t (*scheme)(const berth_connection* connection, char* buffer, size_t capacity);
 };
 
 /* ---- Options --------------------------------------------------------------------------------- */

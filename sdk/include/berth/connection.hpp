@@ -109,6 +109,9 @@ class Connection {
   // that connect() made: where to, and from where.
   [[nodiscard]] std::string peer() const { return text(connection_->host->peer); }
   [[nodiscard]] std::string local() const { return text(connection_->host->local); }
+  // The scheme of the address by which the other side came: "tcp", "tls", "udp", "unix" or
+  // "unixgram". Of a connection that connect() or adopt() made: "tcp" or "unix".
+  [[nodiscard]] std::string scheme() const { return text(connection_->host->scheme); }
   // The name of the listener in the config.
   [[nodiscard]] std::string listener() const { return text(connection_->host->listener); }
   // Counts connections from 1; the log names it.

@@ -175,6 +175,7 @@ struct Probe {
   std::string fact_of(berth::Connection connection, const std::string& name) const {
     if (name == "peer") return connection.peer();
     if (name == "local") return connection.local();
+    if (name == "scheme") return connection.scheme();
     if (name == "id") return std::to_string(connection.id());
     if (name == "listener") return connection.listener();
     if (name == "stopping") return connection.stopping() ? "yes" : "no";

@@ -32,7 +32,7 @@ AT(berth_operation, reserved, 40);
 SIZE(berth_connection, 8);
 AT(berth_connection, host, 0);
 
-SIZE(berth_host, 136);
+SIZE(berth_host, 144);
 AT(berth_host, size, 0);
 AT(berth_host, abi_minor, 4);
 AT(berth_host, read, 8);
@@ -51,6 +51,7 @@ AT(berth_host, adopt, 104);
 AT(berth_host, close, 112);
 AT(berth_host, close_write, 120);
 AT(berth_host, close_read, 128);
+AT(berth_host, scheme, 136);
 
 SIZE(berth_option, 72);
 AT(berth_option, name, 0);

@@ -159,6 +159,7 @@ TEST_CASE("a connection tells who it is") {
   Connection connection = host.connection();
   CHECK(connection.peer() == "192.0.2.7:2934");
   CHECK(connection.local() == "127.0.0.1:50007");
+  CHECK(connection.scheme() == "tls");
   CHECK(connection.listener() == "echo");
   CHECK(connection.id() == 17);
   CHECK_FALSE(connection.stopping());

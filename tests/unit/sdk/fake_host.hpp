@@ -197,6 +197,8 @@ inline const berth_host FakeHost::kTable = {
     .close = [](berth_connection* c) { ++of(c).closes; },
     .close_write = [](berth_connection* c) { ++of(c).write_closes; },
     .close_read = [](berth_connection* c) { ++of(c).read_closes; },
+    .scheme = [](const berth_connection*, char* buffer,
+                 std::size_t capacity) { return copy("tls", buffer, capacity); },
 };
 
 // Awaits a task within a session and keeps what it gives. The references outlive the session.
