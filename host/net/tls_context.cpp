@@ -26,7 +26,7 @@ constexpr std::uint64_t kOptions = SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIO
 // OpenSSL as it is, whatever the system's openssl.cnf says: that may load modules which bring a
 // second OpenSSL with them, and this one is linked from its archive.
 void start_openssl() {
-  (void)keep_room_for_records();
+  (void)keep_room_for_records();  // first: it must precede all that OpenSSL allocates
   (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 
@@ -14,30 +15,33 @@ namespace {
 // Room for a record of either direction, whatever its version and its padding: all get the most.
 constexpr std::size_t kLeast = 16 * 1024, kMost = 18 * 1024;
 
-struct Kept {
-  ~Kept() {
-    while (count > 0) std::free(blocks[--count]);
-    is_over = true;  // OpenSSL may free what is its own at the end of a thread only later
-  }
-  std::array<void*, 2> blocks{};
-  std::size_t count = 0;
-  bool is_over = false;
-};
-thread_local Kept kept;
+// Free ones, for all threads: each slot is taken and filled by one exchange. An event loop needs
+// two.
+std::array<std::atomic<void*>, 8> kept;
 
 void* allocate(std::size_t size, const char*, int) {
   if (size == 0) return nullptr;
   if (size < kLeast || size > kMost) return std::malloc(size);
-  return kept.count > 0 ? kept.blocks[--kept.count] : std::malloc(kMost);
+  for (auto& slot : kept) {
+    if (slot.load(std::memory_order_relaxed) == nullptr) continue;
+    if (void* const block = slot.exchange(nullptr)) return block;
+  }
+  return std::malloc(kMost);
+}
+
+bool keep(void* block) {
+  for (auto& slot : kept) {
+    void* empty = slot.load(std::memory_order_relaxed);
+    if (empty == nullptr && slot.compare_exchange_strong(empty, block)) return true;
+  }
+  return false;
 }
 
 void release(void* block, const char*, int) {
-  if (block == nullptr) return;
   const std::size_t size = ::malloc_usable_size(block);
   // One a little larger does as well.
   const bool has_room = size >= kMost && size <= kMost + 64;
-  if (!has_room || kept.is_over || kept.count == kept.blocks.size()) return std::free(block);
-  kept.blocks[kept.count++] = block;
+  if (!has_room || !keep(block)) std::free(block);
 }
 
 void* reallocate(void* block, std::size_t size, const char* file, int line) {
@@ -49,7 +53,8 @@ void* reallocate(void* block, std::size_t size, const char* file, int line) {
 }  // namespace
 
 bool keep_room_for_records() {
-  return CRYPTO_set_mem_functions(allocate, reallocate, release) == 1;
+  static const bool kept_from_now_on = CRYPTO_set_mem_functions(allocate, reallocate, release) == 1;
+  return kept_from_now_on;
 }
 
 }  // namespace berth
