@@ -59,7 +59,7 @@ Connection::Connection(SessionContext& context, Fd socket, const SessionReport& 
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(socket)),
-      scheme_(report.peer.address() == SocketAddress() ? Scheme::unix_socket : Scheme::tcp),
+      scheme_(report.peer.address().family() == AF_UNSPEC ? Scheme::unix_socket : Scheme::tcp),
       report_(report) {}
 
 Connection::~Connection() {

@@ -26,7 +26,9 @@ namespace fs = std::filesystem;
 namespace {
 
 bool is_installed(const std::string& program) {
-  return std::system(("command -v " + program + " >/dev/null").c_str()) == 0;
+  if (std::system(("command -v " + program + " >/dev/null").c_str()) == 0) return true;
+  MESSAGE("left out: " << program << " is not installed");
+  return false;
 }
 
 // A line of the shell's; what it says is shown where it fails.

@@ -215,9 +215,10 @@ struct berth_host {
    *
    * Done when a connection is made, which is `bytes.connected` then; null where there is an error.
    * It belongs to the session and is driven like the one that it serves, with the same functions
-   * and on the same thread: read, write, close_read, close_write, peer and local are about it, all
-   * others the session whichever of its connections they are called with. close() ends it; finish()
-   * ends the session, and all its connections with it. EPIPE of a write leaves what can be read.
+   * and on the same thread: read, write, close_read, close_write, peer, local and scheme are about
+   * it, all others the session whichever of its connections they are called with. close() ends it;
+   * finish() ends the session, and all its connections with it. EPIPE of a write leaves what can be
+   * read.
    *
    * The listener's idle_timeout is for the client: it runs while the client is waited for, and what
    * happens on other connections neither starts nor stops it. A read of those waits for as long as
@@ -268,8 +269,9 @@ struct berth_host {
   void (*close_read)(berth_connection* connection);
 
   /* Since minor version 2. The scheme of the address by which the other side came, as it stands in
-   * the config: "tcp", "tls", "udp", "unix" or "unixgram"; of a connection that connect() or
-   * adopt() made "tcp" or "unix". In the same way as peer(). */
+   * the config: "tcp", "tls", "udp", "unix" or "unixgram"; of a client that came through a proxy
+   * (proxy_from) the scheme by which the proxy came; of a connection that connect() or adopt() made
+   * "tcp" or "unix". In the same way as peer(). */
   size_t (*scheme)(const berth_connection* connection, char* buffer, size_t capacity);
 };
 

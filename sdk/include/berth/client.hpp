@@ -131,5 +131,10 @@ inline void Connection::close_read() {
   connection_->host->close_read(connection_);
 }
 
+inline std::string Connection::scheme() const {
+  detail::require(*connection_, &berth_host::scheme, "scheme");
+  return text(connection_->host->scheme);
+}
+
 }  // namespace v1
 }  // namespace berth

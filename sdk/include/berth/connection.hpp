@@ -110,8 +110,10 @@ class Connection {
   [[nodiscard]] std::string peer() const { return text(connection_->host->peer); }
   [[nodiscard]] std::string local() const { return text(connection_->host->local); }
   // The scheme of the address by which the other side came: "tcp", "tls", "udp", "unix" or
-  // "unixgram". Of a connection that connect() or adopt() made: "tcp" or "unix".
-  [[nodiscard]] std::string scheme() const { return text(connection_->host->scheme); }
+  // "unixgram". Of a client that came through a proxy: by which the proxy came. Of a connection
+  // that connect() or adopt() made: "tcp" or "unix". Throws std::system_error with ENOSYS where the
+  // host's version is before 1.2.
+  [[nodiscard]] std::string scheme() const;
   // The name of the listener in the config.
   [[nodiscard]] std::string listener() const { return text(connection_->host->listener); }
   // Counts connections from 1; the log names it.

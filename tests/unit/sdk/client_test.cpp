@@ -208,6 +208,9 @@ TEST_CASE("a host that knows of no connections of a session is told of as such")
   HostBefore closing;
   closing.serve(close_both_ways(closing.connection()));
   CHECK(closing.finish_text == "close_write: Function not implemented");
+
+  HostBefore asking;
+  CHECK_THROWS_WITH(asking.connection().scheme(), "scheme: Function not implemented");
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ TEST_CASE("a session talks to the server that it connects to") {
       reply = read.data();
       peer = text_of(other->host->peer, other);
       local = text_of(other->host->local, other);
+      CHECK(text_of(other->host->scheme, other) == "tcp");
       id = other->host->id(other);
       other->host->log(other, BERTH_INFO, {"asked", 5});
       other->host->close(other);
@@ -131,6 +132,7 @@ TEST_CASE("a socket that a handler has becomes a connection") {
     int left = 2;
     Session session(under, [&](berth_connection* c) -> Script {
       berth_connection* const other = adopt(c, std::move(pair.served));
+      CHECK(text_of(other->host->scheme, other) == "unix");
       pump(c, c, other, left);
       pump(c, other, c, left);
       co_return;
