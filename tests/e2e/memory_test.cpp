@@ -37,9 +37,10 @@ void limit_memory(pid_t worker, rlim_t more) {
 
 enum class Exchange { whole, lost, wrong };
 
-Exchange try_exchange(std::uint16_t port, const std::string& words) {
+template <class Model>
+Exchange try_exchange(const HostProcess& host, const std::string& words) {
   try {
-    Client client(port);
+    Client client = host.connect<Model>();
     client.send(words);
     client.finish_sending();
     const std::string reply = client.read_to_end();
@@ -72,12 +73,12 @@ TEST_CASE_TEMPLATE("a handler that takes more memory than there may be loses tha
     host.log().wait_for("failed: std::bad_alloc", i + 1);
   }
   CHECK(echo(beside, "after") == "after");
-  CHECK(try_exchange(host.port(), "after") == Exchange::whole);
+  CHECK(try_exchange<Model>(host, "after") == Exchange::whole);
   CHECK(host.log().count("is ready (pid ") == 1);
 }
 
 TEST_CASE_TEMPLATE("where memory cannot be had now and then only such connections are lost", Model,
-                   EACH_MODEL) {
+                   EACH_MODEL, EACH_MODEL_ON_TLS) {
   if (tested_build().sanitized) {
     MESSAGE("left out: sanitizers have an allocator of their own");
     return;
@@ -86,7 +87,7 @@ TEST_CASE_TEMPLATE("where memory cannot be had now and then only such connection
   const auto seed = std::random_device()();
   CAPTURE(seed);
   SharedFile orders;
-  Config config = one_listener(Model::name, "echo", {"options: {reply: verbatim}"});
+  Config config = one_listener_of<Model>("echo", "options: {reply: verbatim}");
   config.listener("other", Model::name, "faulty");
   HostProcess host(config,
                    {.by = {},
@@ -97,20 +98,20 @@ TEST_CASE_TEMPLATE("where memory cannot be had now and then only such connection
   host.allow_error("handler 'echo' crashed: connection ");  // a process of its own may well
   Client elsewhere(host.port("other"));
   REQUIRE(echo(elsewhere, "before") == "before");
-  Client beside(host.port());
+  Client beside = host.connect<Model>();
   REQUIRE(echo(beside, "before") == "before");
-  orders[0] = 10;  // of a thousand requests
+  orders[0] = kOnTls<Model> ? 1 : 10;  // of a thousand requests, of which a handshake makes as many
   orders[1] = host.worker();
   int lost = 0;
   for (int i = 0; i < kClients; ++i) {
-    const Exchange result = try_exchange(host.port(), numbered("client", 1000 + i));
+    const Exchange result = try_exchange<Model>(host, numbered("client", 1000 + i));
     CHECK(result != Exchange::wrong);
     lost += result == Exchange::lost ? 1 : 0;
   }
   orders[1] = 0;
   CHECK(orders[2] > 0);
-  CHECK(lost < kClients / 2);
-  CHECK(try_exchange(host.port(), "after") == Exchange::whole);
+  CHECK(lost < (kOnTls<Model> ? kClients : kClients / 2));
+  CHECK(try_exchange<Model>(host, "after") == Exchange::whole);
   CHECK(echo(beside, "after") == "after");
   CHECK(echo(elsewhere, "after") == "after");
   CHECK(host.log().count("is ready (pid ") == 2);  // no worker died of it

@@ -2,7 +2,7 @@
 # tests/soak/run.sh [--test-case=WORDS]: builds, and runs what takes long: 100,000 connections to a
 # handler that crashes on every 1,000th, a million connections in search of leaks, a million more
 # while config, handler and binary are replaced 100 times each under every model, slow clients by
-# the thousand. Some eight minutes; ends with a table of what was injected and what was lost.
+# the thousand. Some twelve minutes; ends with a table of what was injected and what was lost.
 set -eu
 cd "$(dirname "$(readlink -f "$0")")/../.."
 

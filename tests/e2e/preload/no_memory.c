@@ -25,6 +25,7 @@ static struct {
 } * orders;
 static uint64_t seed = 1;
 static _Thread_local uint64_t state;
+static _Thread_local pid_t owner; /* of `state`: each process has its own, not that of its parent */
 
 __attribute__((constructor)) static void begin(void) {
   const char* const given = getenv("NO_MEMORY_SEED");
@@ -39,7 +40,10 @@ __attribute__((constructor)) static void begin(void) {
 
 /* xorshift64 */
 static uint64_t next_random(void) {
-  if (state == 0) state = seed ^ ((uint64_t)getpid() << 20);
+  if (owner != getpid()) {
+    owner = getpid();
+    state = seed ^ ((uint64_t)owner << 20);
+  }
   state ^= state << 13;
   state ^= state >> 7;
   state ^= state << 17;
