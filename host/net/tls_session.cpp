@@ -1,13 +1,13 @@
 #include "net/tls_session.hpp"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
 
-#include <array>
 #include <new>
 
+#include "net/parse_multicast.hpp"
 #include "net/tls_pem.hpp"
 
 namespace berth {
@@ -25,12 +25,6 @@ TlsFailure failure_of(const SSL* session) {
     return TlsFailure::of_certificate(SSL_get_verify_result(session));
   }
   return TlsFailure::of_reason(reason);
-}
-
-bool is_ip_address(const std::string& host) {
-  std::array<unsigned char, sizeof(in6_addr)> ignored;
-  return ::inet_pton(AF_INET, host.c_str(), ignored.data()) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), ignored.data()) == 1;
 }
 
 // SSL_get_error(3) wants the queue of errors to be empty before what it is asked about. To look is
@@ -66,7 +60,7 @@ TlsSession::~TlsSession() = default;
 void TlsSession::expect(const std::string& host) {
   // Neither fails but for want of memory; if one did, anybody's certificate would do.
   const bool is_expected =
-      is_ip_address(host)
+      family_of(host) != AF_UNSPEC
           ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str()) == 1
           : SSL_set_tlsext_host_name(ssl_.get(), host.c_str()) == 1 &&
                 SSL_set1_host(ssl_.get(), host.c_str()) == 1;
