@@ -62,7 +62,8 @@ struct ModelContext {
   // To be called whenever a session is over.
   std::function<void()> on_session_end;
   // To be called in a session's process: closes its copies of connections that are no sessions yet.
-  std::function<void()> close_copies = [] {};
+  // Null where there are none.
+  std::function<void()> close_copies = {};
 };
 
 // A row of the table of models.

@@ -1,7 +1,6 @@
 #include "model/process_model.hpp"
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
-#include <system_error>
+#include <utility>
 
 #include "serve/blocking_connection.hpp"
 #include "serve/resources.hpp"
@@ -20,27 +19,6 @@ namespace berth {
 struct ProcessModel::Slot {
   SessionReport report;
   CrashNote crash;
-};
-
-// One slot for each process that there may be. Pages that none has used cost nothing.
-class ProcessModel::SharedSlots {
- public:
-  explicit SharedSlots(std::size_t count) : size_(count * sizeof(Slot)) {
-    void* const memory =
-        ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-    slots_ = static_cast<Slot*>(memory);
-  }
-  SharedSlots(const SharedSlots&) = delete;
-  SharedSlots& operator=(const SharedSlots&) = delete;
-  ~SharedSlots() { ::munmap(slots_, size_); }
-
-  Slot& operator[](std::size_t index) { return slots_[index]; }
-  [[nodiscard]] std::size_t count() const { return size_ / sizeof(Slot); }
-
- private:
-  std::size_t size_;
-  Slot* slots_;
 };
 
 namespace {
@@ -80,8 +58,10 @@ void install_session_handlers() {
 
 ProcessModel::ProcessModel(ModelContext context)
     : context_(std::move(context)),
-      slots_(std::make_unique<SharedSlots>(kSlotsEach * std::size_t{context_.max_connections})),
+      slots_(kSlotsEach * std::size_t{context_.max_connections}, AfterFork::shared),
+      sessions_(slots_.count(), AfterFork::absent),
       next_end_(context_.loop.timers(), [this] { end_old(); }) {
+  note_crashes_of_forked(note_of_next_);
   install_session_handlers();
   ::sigemptyset(&no_signals_);
   // What a handler prints is out at once: a session ends with _exit(), or in a crash.
@@ -92,22 +72,25 @@ ProcessModel::ProcessModel(ModelContext context)
 ProcessModel::~ProcessModel() = default;
 
 std::optional<ProcessModel::SlotIndex> ProcessModel::take_slot() {
-  if (free_.empty()) {
-    if (sessions_.size() == slots_->count()) {
-      errno = EAGAIN;
-      return std::nullopt;
-    }
-    // Room for the day when all are free, since then there may be no memory.
-    if (free_.capacity() <= sessions_.size()) free_.reserve(2 * sessions_.size() + 1);
-    sessions_.emplace_back();
-    return sessions_.size() - 1;
+  const SlotIndex index = first_free_ != kNoSlot ? first_free_ : slots_used_;
+  if (index == sessions_.count()) {
+    errno = EAGAIN;
+    return std::nullopt;
   }
-  const SlotIndex index = free_.back();
-  free_.pop_back();
+  if (index == slots_used_) {
+    ++slots_used_;
+  } else {
+    first_free_ = sessions_[index].next_free;
+  }
+  sessions_[index] = {};
   return index;
 }
 
-void ProcessModel::start(AcceptedConnection accepted) {
+void ProcessModel::give_back(SlotIndex index) {
+  sessions_[index] = {.next_free = std::exchange(first_free_, index)};
+}
+
+[[gnu::hot]] void ProcessModel::start(AcceptedConnection accepted) {
   if (give_to_ready(accepted)) return;
   const auto index = take_slot();
   if (index) begin_session(*index, accepted);
@@ -116,7 +99,7 @@ void ProcessModel::start(AcceptedConnection accepted) {
                                 std::strerror(errno));
     if (index) {
       undo_session(*index);
-      free_.push_back(*index);
+      give_back(*index);
     }
     context_.sessions.give_back(accepted.peer);
     return;
@@ -134,9 +117,9 @@ bool ProcessModel::start_ready(SlotIndex& index) {
   const auto free = take_slot();
   if (!free) return false;
   index = *free;
-  new (&(*slots_)[index]) Slot;
+  new (&slots_[index]) Slot;
   if (!start_process(index, nullptr)) {
-    free_.push_back(index);
+    give_back(index);
     return false;
   }
   const pid_t pid = pid_of(index);
@@ -145,8 +128,9 @@ bool ProcessModel::start_ready(SlotIndex& index) {
   return false;
 }
 
-bool ProcessModel::start_process(SlotIndex index, AcceptedConnection* first) {
+[[gnu::hot]] bool ProcessModel::start_process(SlotIndex index, AcceptedConnection* first) {
   if (!prepare_process(index) && first == nullptr) return false;
+  note_of_next_ = &slots_[index].crash;
   const pid_t pid = ::fork();
   if (pid == 0) serve_in_child(index, first);
   if (pid < 0) return false;
@@ -155,7 +139,7 @@ bool ProcessModel::start_process(SlotIndex index, AcceptedConnection* first) {
 }
 
 void ProcessModel::begin_session(SlotIndex index, const AcceptedConnection& accepted) {
-  Slot& slot = *new (&(*slots_)[index]) Slot;
+  Slot& slot = *new (&slots_[index]) Slot;
   slot.report.id = accepted.id;
   slot.report.peer = accepted.peer;
   slot.report.accepted = accepted.accepted;
@@ -171,7 +155,7 @@ void ProcessModel::undo_session(SlotIndex index) {
 }
 
 void ProcessModel::end_session(SlotIndex index) {
-  on_session_over(context_.sessions, (*slots_)[index].report);
+  on_session_over(context_.sessions, slots_[index].report);
   undo_session(index);
   context_.on_session_end();
 }
@@ -185,18 +169,18 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
   }
 }
 
-void ProcessModel::serve_in_child(SlotIndex index, AcceptedConnection* first) noexcept {
+[[gnu::hot]] void ProcessModel::serve_in_child(SlotIndex index,
+                                               AcceptedConnection* first) noexcept {
   // A datagram is answered from the worker's own socket.
   const bool answers = first != nullptr && first->datagram != nullptr;
   const int answers_on = answers ? first->datagram->socket->number() : -1;
   for (const int descriptor : context_.worker_descriptors) {
     if (descriptor != answers_on) ::close(descriptor);
   }
-  context_.close_copies();
-  Slot& slot = (*slots_)[index];
-  redirect_crash_note(slot.crash);
+  if (context_.close_copies) context_.close_copies();
+  Slot& slot = slots_[index];
   TimerQueue timers;
-  BufferPool buffers(std::move(buffers_));
+  BufferPool buffers = buffers_.inherited();
   the_stop = &context_.sessions.stop;
   leave_worker(index);
   limit_resources(context_.sessions.settings.resources);
@@ -205,18 +189,18 @@ void ProcessModel::serve_in_child(SlotIndex index, AcceptedConnection* first) no
     serve(std::move(*first), slot, timers, buffers);
     ++served;
   }
-  ::sigprocmask(SIG_SETMASK, &no_signals_, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &no_signals_, nullptr);
   for (; auto accepted = next_connection(served); ++served) {
     serve(std::move(*accepted), slot, timers, buffers);
   }
   ::_exit(0);
 }
 
-void ProcessModel::serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers,
-                         BufferPool& buffers) {
+[[gnu::hot]] void ProcessModel::serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers,
+                                      BufferPool& buffers) {
   BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers);
   the_connection = &connection;
-  ::sigprocmask(SIG_SETMASK, &no_signals_, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &no_signals_, nullptr);
   if (context_.sessions.stop.cancelled()) connection.interrupt();
   connection.serve();
   slot.report = connection.report();
@@ -228,7 +212,7 @@ void ProcessModel::on_process_end(SlotIndex index, int signal) {
   on_process_gone(index, signal);
   const bool had_session = sessions_[index].open;
   if (had_session) {
-    const Slot& slot = (*slots_)[index];
+    const Slot& slot = slots_[index];
     SessionReport report = slot.report;
     if (report.end == SessionEnd::running) {
       const int noted = slot.crash.signal;
@@ -241,13 +225,12 @@ void ProcessModel::on_process_end(SlotIndex index, int signal) {
     on_session_over(context_.sessions, report);
     --count_;
   }
-  sessions_[index] = {};
-  free_.push_back(index);
+  give_back(index);
   if (had_session) context_.on_session_end();
 }
 
 void ProcessModel::send_to_all(int signal) {
-  for (SlotIndex index = 0; index < sessions_.size(); ++index) {
+  for (SlotIndex index = 0; index < slots_used_; ++index) {
     if (sessions_[index].open) send_signal(index, signal);
   }
 }
@@ -255,7 +238,7 @@ void ProcessModel::send_to_all(int signal) {
 void ProcessModel::end_old() {
   const TimePoint now = context_.loop.now();
   TimePoint next = kNever;
-  for (SlotIndex index = 0; index < sessions_.size(); ++index) {
+  for (SlotIndex index = 0; index < slots_used_; ++index) {
     if (sessions_[index].due <= now) advance(index, now);
     next = std::min(next, sessions_[index].due);
   }

@@ -9,8 +9,8 @@
 #include <sys/types.h>
 
 #include <optional>
-#include <vector>
 
+#include "base/pages.hpp"
 #include "model/model.hpp"
 #include "serve/buffer_pool.hpp"
 #include "serve/crash_note.hpp"
@@ -30,6 +30,7 @@ class ProcessModel : public Model {
 
  protected:
   using SlotIndex = std::size_t;
+  static constexpr SlotIndex kNoSlot = static_cast<SlotIndex>(-1);
 
   // In the worker, before a process is started. False with errno set where it could serve only the
   // connection that it is started with.
@@ -70,13 +71,12 @@ class ProcessModel : public Model {
   [[nodiscard]] pid_t pid_of(SlotIndex index) const { return sessions_[index].pid; }
   [[nodiscard]] bool has_session(SlotIndex index) const { return sessions_[index].open; }
   // One past the highest slot that was ever in use.
-  [[nodiscard]] SlotIndex slots_used() const { return sessions_.size(); }
+  [[nodiscard]] SlotIndex slots_used() const { return slots_used_; }
 
   ModelContext context_;
 
  private:
   struct Slot;
-  class SharedSlots;
   // What the worker keeps of a process and its session. Under session_timeout one is first told to
   // end; if it has not a moment later, its process is killed.
   struct Session {
@@ -84,9 +84,11 @@ class ProcessModel : public Model {
     bool open = false;  // it has a connection
     enum class Stage : std::uint8_t { running, told, killed } stage = Stage::running;
     TimePoint due = kNever;  // when the next stage comes
+    SlotIndex next_free = kNoSlot;
   };
 
   [[nodiscard]] std::optional<SlotIndex> take_slot();
+  void give_back(SlotIndex index);
   [[nodiscard]] bool start_process(SlotIndex index, AcceptedConnection* first);
   void send_to_all(int signal);
   void end_old();
@@ -96,11 +98,13 @@ class ProcessModel : public Model {
   [[noreturn]] void serve_in_child(SlotIndex index, AcceptedConnection* first) noexcept;
   void serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers, BufferPool& buffers);
 
-  std::unique_ptr<SharedSlots> slots_;
-  std::vector<Session> sessions_;  // by slot
-  std::vector<SlotIndex> free_;
+  PagedArray<Slot> slots_;
+  PagedArray<Session> sessions_;  // by slot
+  SlotIndex first_free_ = kNoSlot;
+  SlotIndex slots_used_ = 0;
   std::size_t count_ = 0;  // of the sessions
-  CallTimer next_end_;     // for session_timeout
+  CrashNote* note_of_next_ = nullptr;
+  CallTimer next_end_;  // for session_timeout
   sigset_t no_signals_;
   BufferPool buffers_;  // holds the buffer that each session's process starts with
 };

@@ -30,7 +30,7 @@ const timespec* until(TimePoint when, timespec& storage) {
 
 }  // namespace
 
-void BlockingConnection::serve() {
+[[gnu::hot]] void BlockingConnection::serve() {
   if (has_layer() && !open_in_time()) {
     if (must_linger()) linger();
     return;
@@ -101,13 +101,15 @@ ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
   return sent < 0 ? -errno : sent;
 }
 
-Received BlockingConnection::receive() { return receive_from(socket_.get(), buffers_, flags_); }
+[[gnu::hot]] Received BlockingConnection::receive() {
+  return receive_from(socket_.get(), buffers_, flags_);
+}
 
-ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
+[[gnu::hot]] ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
   return send_to(socket_.get(), pieces, count, flags_);
 }
 
-void BlockingConnection::wait_for_one() {
+[[gnu::hot]] void BlockingConnection::wait_for_one() {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
   // makes the system call return.
   if (cancelled()) return break_off(ECANCELED);

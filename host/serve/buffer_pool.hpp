@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <utility>
 
 namespace berth {
 
@@ -34,17 +33,15 @@ class BufferPool final : public Lender {
   static constexpr unsigned kKept = 64;
 
   BufferPool() = default;
-  // Takes over the free buffers of another, of which none may be lent.
-  explicit BufferPool(BufferPool&& other) noexcept
-      : free_(std::exchange(other.free_, nullptr)), count_(std::exchange(other.count_, 0)) {}
-  BufferPool& operator=(BufferPool&&) = delete;
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool() {
     while (free_ != nullptr) delete[] pop();
   }
 
   // kBufferSize bytes of anything. Throws std::bad_alloc.
   [[nodiscard]] Lent take() { return {free_ != nullptr ? pop() : new char[kBufferSize], {this}}; }
-  void take_back(char* buffer) noexcept override {
+  [[gnu::hot]] void take_back(char* buffer) noexcept override {
     if (count_ == kKept) {
       delete[] buffer;
       return;
@@ -54,7 +51,13 @@ class BufferPool final : public Lender {
     ++count_;
   }
 
+  // In a process just forked: a pool with the free buffers of this one, which is not to be used
+  // there any more, and is not written to.
+  [[nodiscard]] BufferPool inherited() const { return {free_, count_}; }
+
  private:
+  BufferPool(char* free, unsigned count) : free_(free), count_(count) {}
+
   char* pop() noexcept {
     char* const first = free_;
     std::memcpy(&free_, first, sizeof free_);

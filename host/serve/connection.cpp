@@ -16,6 +16,8 @@
 #include "plugin/handler.hpp"
 #include "serve/client_set.hpp"
 #include "serve/crash_note.hpp"
+#include "serve/datagram_layer.hpp"
+#include "serve/tls_layer.hpp"
 
 namespace berth {
 
@@ -45,6 +47,21 @@ class Connection::OperationTimer final : public Timer {
   OperationTimer* previous_ = nullptr;  // of its connection's
   OperationTimer* next_;
 };
+
+// What a connection of this scheme needs; null for what moves bytes as they are.
+static std::unique_ptr<Layer> make_layer(SessionContext& context, AcceptedConnection& accepted) {
+  switch (accepted.scheme) {
+    case Scheme::tls:
+      return std::make_unique<TlsLayer>(*context.tls);
+    case Scheme::tcp:
+    case Scheme::unix_socket:
+      break;
+    case Scheme::udp:
+    case Scheme::unix_datagram:
+      return std::make_unique<DatagramLayer>(std::move(accepted.datagram));
+  }
+  return nullptr;
+}
 
 Connection::Connection(SessionContext& context, AcceptedConnection accepted)
     : berth_connection{&kHostTable},
@@ -115,7 +132,7 @@ int Connection::error_of_later_ones() const {
   return report_.error == ETIMEDOUT ? ENOTCONN : report_.error;
 }
 
-int Connection::read(berth_operation& operation) {
+[[gnu::hot]] int Connection::read(berth_operation& operation) {
   if (read_ != nullptr) return end_at_once(operation, EBUSY);
   lent_.reset();
   operation.flags &= static_cast<std::uint16_t>(~BERTH_END);
@@ -149,7 +166,7 @@ int Connection::read(berth_operation& operation) {
   return BERTH_PENDING;
 }
 
-int Connection::write(berth_operation& operation) {
+[[gnu::hot]] int Connection::write(berth_operation& operation) {
   if (write_ != nullptr) return end_at_once(operation, EBUSY);
   if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
   if (report_.error != 0) return end_at_once(operation, error_of_later_ones());
@@ -242,7 +259,7 @@ void Connection::log_failure(std::string_view why) {
   }
 }
 
-void Connection::end_if_forgotten() {
+[[gnu::hot]] void Connection::end_if_forgotten() {
   if (finished() || reading() || writing() || sleeping() || in_background()) return;
   if (clients() != nullptr && clients()->waiting()) return;
   finish(BERTH_FAILED, "it neither waits for an operation nor called finish()");
@@ -264,7 +281,7 @@ void Connection::arm_timer(berth_operation& operation) {
   operation.reserved = timer.release();
 }
 
-void Connection::drop_timer(berth_operation& operation) {
+[[gnu::hot]] void Connection::drop_timer(berth_operation& operation) {
   delete static_cast<OperationTimer*>(std::exchange(operation.reserved, nullptr));
 }
 

@@ -21,7 +21,7 @@ Received Connection::receive_through() {
 }
 
 // Fills in the pending read, which is not completed yet; the answer is its error.
-int Connection::take(Received received) {
+[[gnu::hot]] int Connection::take(Received received) {
   if (received.result > 0 || (received.result == 0 && received.is_message)) {
     report_.bytes_in += static_cast<std::uint64_t>(received.result);
     lent_ = std::move(received.bytes);
@@ -35,7 +35,7 @@ int Connection::take(Received received) {
   return 0;
 }
 
-ssize_t Connection::carry_on_read() {
+[[gnu::hot]] ssize_t Connection::carry_on_read() {
   Received received;
   try {
     received = receive_through();
@@ -49,7 +49,7 @@ ssize_t Connection::carry_on_read() {
   return result;
 }
 
-bool Connection::read_ends_on_drain() const {
+[[gnu::hot]] bool Connection::read_ends_on_drain() const {
   return read_ != nullptr && (read_->flags & BERTH_ENDS_ON_STOP) != 0;
 }
 
@@ -100,7 +100,7 @@ ssize_t Connection::send_message() {
 
 // Sends what is left of the pending write, as far as it goes: 0 once nothing is, or what stopped
 // it.
-ssize_t Connection::send_more() {
+[[gnu::hot]] ssize_t Connection::send_more() {
   if (layer_ && layer_->has_messages()) return send_message();
   std::array<iovec, kPieces> pieces;
   for (;;) {

@@ -36,6 +36,14 @@ LogLevel level_of(int level) {
   }
 }
 
+[[gnu::hot]] int read(berth_connection* connection, berth_operation* operation) noexcept {
+  return of(connection).read(*operation);
+}
+
+[[gnu::hot]] int write(berth_connection* connection, berth_operation* operation) noexcept {
+  return of(connection).write(*operation);
+}
+
 int connect(Connection& connection, berth_operation& operation) {
   try {
     return connection.make_clients().connect(operation);
@@ -64,8 +72,8 @@ void close(Connection& connection) {
 const berth_host kHostTable = {
     .size = sizeof(berth_host),
     .abi_minor = BERTH_ABI_MINOR,
-    .read = [](berth_connection* c, berth_operation* o) noexcept { return of(c).read(*o); },
-    .write = [](berth_connection* c, berth_operation* o) noexcept { return of(c).write(*o); },
+    .read = read,
+    .write = write,
     .sleep = [](berth_connection* c,
                 berth_operation* o) noexcept { return of(c).session().sleep(*o); },
     .finish =

@@ -1,7 +1,8 @@
 // epoll(7). Streams are registered once, edge-triggered, for all that there is to know of them, and
 // watched descriptors level-triggered. What an `epoll` worker waits with, the workers whose
 // sessions have processes or threads of their own, and the supervisor. Made in the process that
-// uses it: an epoll inherited over a fork reports the parent's descriptors.
+// uses it, and absent from those that it forks: an epoll inherited over a fork reports the parent's
+// descriptors.
 #pragma once
 
 #include <sys/epoll.h>
@@ -11,11 +12,12 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/pages.hpp"
 #include "serve/readiness_demultiplexer.hpp"
 
 namespace berth {
 
-class EpollDemultiplexer final : public ReadinessDemultiplexer {
+class EpollDemultiplexer final : public ReadinessDemultiplexer, public AbsentAfterFork {
  public:
   // Throws std::system_error where no epoll can be made.
   EpollDemultiplexer();

@@ -1,5 +1,5 @@
 // One thread's loop over descriptors and timers. A worker's main thread turns one, the supervisor
-// another.
+// another; what is forked from them has none.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
+#include "base/pages.hpp"
 #include "serve/demultiplexer.hpp"
 #include "serve/timers.hpp"
 
@@ -37,7 +38,7 @@ class TurnEnd {
   ~TurnEnd() = default;
 };
 
-class EventLoop {
+class EventLoop : public AbsentAfterFork {
  public:
   // Throws std::system_error where there are no descriptors left.
   explicit EventLoop(std::unique_ptr<Demultiplexer> demultiplexer);

@@ -8,7 +8,6 @@
 #include <sys/uio.h>
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -77,12 +76,5 @@ class Layer {
   // Why it gave EPROTO.
   [[nodiscard]] virtual TlsFailure failure() const { return {}; }
 };
-
-struct AcceptedConnection;
-struct SessionContext;
-
-// What a connection of this scheme needs; null for what moves bytes as they are.
-[[nodiscard]] std::unique_ptr<Layer> make_layer(SessionContext& context,
-                                                AcceptedConnection& accepted);
 
 }  // namespace berth

@@ -47,10 +47,8 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
                          .max_connections = share.max_connections,
                          .worker_descriptors = numbers_of(sockets, channel_),
                          .on_session_end = [this] { on_session_end(); },
-                         .close_copies =
-                             [this] {
-                               if (headers_) headers_->close_copies();
-                             }})),
+                         .close_copies = headers_ ? [this] { headers_->close_copies(); }
+                                                  : std::function<void()>()})),
       timeouts_(timeouts_for(sessions_.settings)),
       sockets_(std::move(sockets)),
       admission_(make_admission(*loop_, sessions_, board_)),
