@@ -6,16 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 #include "spawn.hpp"
-
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -39,28 +35,18 @@ class SocketPair {
   int ends_[2] = {-1, -1};
 };
 
-bool is_reaped(pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; }
+void reap(pid_t pid) {
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
+}
 
-// Killed programs that took their time; whoever starts or ends the next looks after them.
-class Left {
- public:
-  void add(pid_t pid) {
-    const std::lock_guard lock(mutex_);
-    pids_.push_back(pid);
+// What has been killed is gone in a moment, as a rule, but this thread may serve others meanwhile.
+void reap_aside(pid_t pid) {
+  if (::waitpid(pid, nullptr, WNOHANG) != 0) return;
+  try {
+    std::thread(reap, pid).detach();
+  } catch (const std::system_error&) {  // no thread is to be had
+    reap(pid);
   }
-  void reap() {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(pids_, is_reaped);
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<pid_t> pids_;
-};
-
-Left& left() {
-  static Left left;
-  return left;
 }
 
 }  // namespace
@@ -71,12 +57,11 @@ Program::~Program() {
   if (pid_ == 0) return;
   // What has ended is reaped last: until then no other group can have its number.
   ::kill(-pid_, has_ended() ? SIGTERM : SIGKILL);
-  reap();
+  reap_aside(pid_);
 }
 
 void Program::start(const std::vector<std::string>& command,
                     const std::vector<std::string>& environment, Errors errors) {
-  left().reap();
   SocketPair stream;
   std::optional<SocketPair> lines;
   int standard_error = -1;
@@ -114,13 +99,4 @@ void Program::terminate() {
 void Program::kill() {
   told_to_end_ = true;
   ::kill(-pid_, SIGKILL);
-}
-
-// What has been killed is gone in a moment, as a rule.
-void Program::reap() const {
-  for (int tries = 0; tries < 20; ++tries) {
-    if (is_reaped(pid_)) return;
-    std::this_thread::sleep_for(500us);
-  }
-  left().add(pid_);
 }

@@ -38,8 +38,6 @@ class Program {
   void kill();
 
  private:
-  void reap() const;
-
   pid_t pid_ = 0;
   int stream_ = -1;
   int errors_ = -1;
