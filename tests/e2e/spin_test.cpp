@@ -21,10 +21,10 @@ std::string echo(Client& client, const std::string& message) {
 
 TEST_CASE_TEMPLATE("a handler that spins for ever is named and loses its loop's worker", Model,
                    e2e::Select, e2e::Epoll, e2e::IoUring) {
-  Config config = one_listener(Model::name, "faulty", {"heartbeat_timeout: 1s"});
+  Config config = one_listener(Model::name, "faulty", {"heartbeat_timeout: 3s"});
   config.listener("other", Model::name, "faulty");
   HostProcess host(config);
-  host.expect_error("has given no sign of life for 1s: it is stopped, or handler 'faulty' holds");
+  host.expect_error("has given no sign of life for 3s: it is stopped, or handler 'faulty' holds");
   host.expect_error("was killed by SIGKILL");
   Client spinning(host.port());
   spinning.send("spin");

@@ -79,8 +79,8 @@ TEST_CASE_TEMPLATE("when the supervisor is killed workers drain and nothing is l
 }
 
 TEST_CASE_TEMPLATE("a worker that is stopped is noticed and replaced", Model, EACH_MODEL) {
-  HostProcess host(one_listener(Model::name, "probe", {"heartbeat_timeout: 1s"}));
-  host.expect_error("has given no sign of life for 1s");
+  HostProcess host(one_listener(Model::name, "probe", {"heartbeat_timeout: 3s"}));
+  host.expect_error("has given no sign of life for 3s");
   host.expect_error("was killed by SIGKILL");
   ::kill(host.worker(), SIGSTOP);
   Client client(host.port());
