@@ -45,11 +45,12 @@ Example:
 
 constexpr const char* kHandlersFooter =
     R"(For each handler its options: name, type, default and what it means. Give a folder
-to look into, or a config to look where its plugins: say.
+to look into, a plugin's file, or a config to look where its plugins: say.
 
 Examples:
   berth handlers                 those of conf/berth.yaml
   berth handlers build/plugins   those in a folder
+  berth handlers ./mine.so       that one
 )";
 
 constexpr const char* kSendDescription =
@@ -133,7 +134,8 @@ void add_handlers(CLI::App& app, int& status) {
   auto* const command = app.add_subcommand("handlers", "Show the handlers found, with options.");
   command->footer(kHandlersFooter);
   const auto where = std::make_shared<std::string>();
-  command->add_option("CONFIG|DIR", *where, "a config, or a folder of plugins [conf/berth.yaml]");
+  command->add_option("CONFIG|DIR|FILE.so", *where,
+                      "a config, a folder of plugins, or a plugin [conf/berth.yaml]");
   command->callback([where, &status] { status = handlers_command(*where); });
 }
 

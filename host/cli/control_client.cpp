@@ -1,10 +1,12 @@
 #include "cli/control_client.hpp"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "base/fd.hpp"
@@ -12,6 +14,9 @@
 namespace berth {
 
 namespace {
+
+// How long a host may take to tell its status.
+constexpr std::chrono::seconds kPatience{5};
 
 Error no_host(const std::filesystem::path& socket, int errno_value) {
   const bool none = errno_value == ENOENT || errno_value == ECONNREFUSED;
@@ -37,11 +42,18 @@ Result<std::string> ask_host(const std::filesystem::path& socket, const ControlR
       static_cast<ssize_t>(line.size())) {
     return system_error("cannot ask the host", errno);
   }
+  if (request.command == ControlCommand::status) {
+    const timeval limit{kPatience.count(), 0};
+    (void)::setsockopt(host.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
   std::string answer;
   std::array<char, 65536> buffer;
   for (;;) {
     const ssize_t count = ::recv(host.get(), buffer.data(), buffer.size(), 0);
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) {
+      return Error{"the host does not answer: it is stopped (SIGSTOP), or hangs"};
+    }
     if (count <= 0) break;
     answer.append(buffer.data(), static_cast<std::size_t>(count));
   }

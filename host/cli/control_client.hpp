@@ -9,8 +9,9 @@
 
 namespace berth {
 
-// Sends the request and waits for the answer, for as long as it takes: the line without its
-// newline. The error says that no host runs there, or that it ended.
+// Sends the request and waits for the answer: the line without its newline. What is only to be told
+// is told at once, or the host hangs; anything else takes as long as it takes. The error says that
+// no host runs there, that it ended, or that it does not answer.
 [[nodiscard]] Result<std::string> ask_host(const std::filesystem::path& socket,
                                            const ControlRequest& request);
 

@@ -76,7 +76,8 @@ int handlers_command(const std::string& given) {
   HostSettings settings;
   settings.plugin_folders = {given};
   std::error_code ignored;
-  if (given.empty() || !fs::is_directory(given, ignored)) {
+  const bool is_plugin = fs::path(given).extension() == ".so";
+  if (given.empty() || !(is_plugin || fs::is_directory(given, ignored))) {
     const fs::path file = config_or_default(given);
     Diagnostics problems(file.string());
     settings = load_config(file, problems);
@@ -91,7 +92,9 @@ int handlers_command(const std::string& given) {
     (void)std::fprintf(stderr, "%s\n", mistake->message.c_str());
     return kExitConfig;
   }
-  return show(settings.plugin_folders, std::get<Privileges>(privileges));
+  if (!is_plugin) return show(settings.plugin_folders, std::get<Privileges>(privileges));
+  (void)std::fputs(describe_file(given, std::get<Privileges>(privileges)).c_str(), stdout);
+  return kExitFine;
 }
 
 }  // namespace berth

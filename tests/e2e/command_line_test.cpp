@@ -74,6 +74,13 @@ TEST_CASE("handlers shows those of a folder with their options") {
   CHECK(has(all.out, "exits_at_load  cannot be used: "));
   CHECK(has(all.out, "Never comes to\\x1b[31m serve."));  // nothing of it reaches the terminal
   CHECK(berth({"handlers", "/nowhere"}).status == 78);
+  const Outcome one = berth({"handlers", tested_build().plugins + "/echo.so"});
+  CHECK(one.status == 0);
+  CHECK(one.out.starts_with("echo  ("));
+  CHECK_FALSE(has(one.out, "sleep_echo"));
+  const Outcome missing = berth({"handlers", "/nowhere/mine.so"});
+  CHECK(has(missing.out, "mine  cannot be used: "));
+  CHECK(has(missing.out, "No such file"));
 }
 
 TEST_CASE("send says hello and prints the reply") {

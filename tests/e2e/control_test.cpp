@@ -55,6 +55,15 @@ TEST_CASE("only the host's user may use the control socket, and it goes with the
   CHECK(has(outcome.err, "no host runs with that config"));
 }
 
+TEST_CASE("`berth status` does not wait for a host that is stopped") {
+  HostProcess host(one_listener("epoll", "probe"));
+  ::kill(host.pid(), SIGSTOP);
+  const Outcome outcome = host.command({"status"});
+  ::kill(host.pid(), SIGCONT);
+  CHECK(outcome.status == 1);
+  CHECK(has(outcome.err, "the host does not answer: it is stopped"));
+}
+
 TEST_CASE_TEMPLATE("a listener is drained and resumed, and the other does not notice", Model,
                    EACH_MODEL) {
   Config config = one_listener(Model::name, "probe");
