@@ -7,9 +7,12 @@
 namespace berth {
 
 enum class AfterFork {
-  shared,  // one memory for the process and those forked from it
-  absent,  // they do not have it, and crash where they use it; so that what the process writes there
-           // needs no copy made of the page (man 2 madvise, MADV_DONTFORK)
+  // One memory for the process and those forked from it.
+  shared,
+  // They do not have it, and crash where they use it; so that what the process writes there needs
+  // no
+  // copy made of the page (man 2 madvise, MADV_DONTFORK).
+  absent,
 };
 
 // Throws std::bad_alloc.

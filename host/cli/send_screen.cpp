@@ -1,33 +1,9 @@
 #include "cli/send_screen.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "base/escape.hpp"
+#include "base/write_all.hpp"
 
 namespace berth {
-
-namespace {
-
-// The errno of what could not be written, or 0.
-int write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = write(descriptor, text.data(), text.size());
-    // Someone who shares the terminal may have made it non-blocking.
-    pollfd room{descriptor, POLLOUT, 0};
-    if (count < 0 && errno == EAGAIN) {
-      poll(&room, 1, -1);
-    } else if (count < 0 && errno != EINTR) {
-      return errno;
-    }
-    if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return 0;
-}
-
-}  // namespace
 
 std::string quoted(std::string_view text) {
   std::string marked;

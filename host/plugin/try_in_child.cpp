@@ -14,6 +14,7 @@
 #include "base/fd.hpp"
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
+#include "base/write_all.hpp"
 
 namespace berth {
 
@@ -39,13 +40,7 @@ void begin_anew(int answer) {
   } catch (const std::exception& fault) {
     text = fault.what();
   }
-  text += kEndOfAnswer;
-  std::size_t sent = 0;
-  while (sent < text.size()) {
-    const ssize_t count = ::write(answer, text.data() + sent, text.size() - sent);
-    if (count < 0 && errno != EINTR) break;
-    if (count > 0) sent += static_cast<std::size_t>(count);
-  }
+  write_all(answer, text + kEndOfAnswer);
   ::_exit(0);
 }
 

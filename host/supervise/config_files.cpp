@@ -13,20 +13,13 @@
 #include <system_error>
 #include <utility>
 
+#include "base/write_all.hpp"
+
 namespace berth {
 
 namespace {
 
 constexpr std::size_t kLongest = std::size_t{256} << 20;
-
-Result<void> write_all(int memory, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(memory, bytes.data(), bytes.size());
-    if (count < 0 && errno != EINTR) return system_error("cannot pass files on", errno);
-    if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return {};
-}
 
 // All of a memfd, to be read in place.
 class Mapped {
@@ -86,8 +79,9 @@ Result<void> write_files(const ConfigFiles& files, int memory) {
   }
   for (const auto& [path, secret] : files) {
     const std::string head = path.string() + '\0' + std::to_string(secret.text().size()) + '\0';
-    if (auto written = write_all(memory, head); !written) return written;
-    if (auto written = write_all(memory, secret.text()); !written) return written;
+    int error = write_all(memory, head);
+    if (error == 0) error = write_all(memory, secret.text());
+    if (error != 0) return system_error("cannot pass files on", error);
   }
   return {};
 }

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "base/source.hpp"
+#include "base/write_all.hpp"
 
 namespace berth {
 
@@ -281,13 +282,8 @@ std::vector<int> descriptors_of(const HandedOver& state) {
 Result<Fd> write_handed_over(const HandedOver& state) {
   Fd memory(::memfd_create("berth state", MFD_CLOEXEC));
   if (!memory) return system_error("cannot make a place for the state", errno);
-  const std::string text = to_text(state);
-  std::size_t done = 0;
-  while (done < text.size()) {
-    const ssize_t count = ::write(memory.get(), text.data() + done, text.size() - done);
-    if (count < 0) return system_error("cannot write the state", errno);
-    done += static_cast<std::size_t>(count);
-  }
+  const int error = write_all(memory.get(), to_text(state));
+  if (error != 0) return system_error("cannot write the state", error);
   return memory;
 }
 

@@ -92,6 +92,10 @@ class Supervisor {
   // With the files that configs name in `places`, which are to live as long as it is used.
   [[nodiscard]] Result<HandedOver> state(std::vector<Fd>& places) const;
 
+  // For a check of a config or a binary. Plugins are tried one after the other, each with a limit
+  // of its own.
+  static constexpr Duration kCheckLimit = std::chrono::minutes(2);
+
   const Setup setup_;
   Log& log_;
   ServiceManager& manager_;
