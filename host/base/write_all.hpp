@@ -7,6 +7,6 @@ namespace berth {
 
 // Goes on after interruptions and short writes, and waits for room where the descriptor, which
 // others may share, is non-blocking. 0, or the errno of what could not be written.
-int write_all(int descriptor, std::string_view bytes);
+[[nodiscard]] int write_all(int descriptor, std::string_view bytes);
 
 }  // namespace berth

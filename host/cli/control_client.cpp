@@ -17,6 +17,7 @@ namespace {
 
 // How long a host may take to tell its status.
 constexpr std::chrono::seconds kPatience{5};
+constexpr const char* kNoAnswer = "the host does not answer: it is stopped (SIGSTOP), or hangs";
 
 Error no_host(const std::filesystem::path& socket, int errno_value) {
   const bool none = errno_value == ENOENT || errno_value == ECONNREFUSED;
@@ -34,26 +35,26 @@ Result<std::string> ask_host(const std::filesystem::path& socket, const ControlR
   if (socket.string().size() >= sizeof address.sun_path) return no_host(socket, ENAMETOOLONG);
   std::strcpy(address.sun_path, socket.c_str());
   const Fd host(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (request.command == ControlCommand::status) {
+    const timeval limit{kPatience.count(), 0};
+    // The one for sending is connect's as well (man 7 socket), which waits where many others wait.
+    (void)::setsockopt(host.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    (void)::setsockopt(host.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
   if (::connect(host.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return no_host(socket, errno);
+    return errno == EAGAIN ? Error{kNoAnswer} : no_host(socket, errno);
   }
   const std::string line = to_line(request);
   if (::send(host.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(line.size())) {
     return system_error("cannot ask the host", errno);
   }
-  if (request.command == ControlCommand::status) {
-    const timeval limit{kPatience.count(), 0};
-    (void)::setsockopt(host.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
   std::string answer;
   std::array<char, 65536> buffer;
   for (;;) {
     const ssize_t count = ::recv(host.get(), buffer.data(), buffer.size(), 0);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) {
-      return Error{"the host does not answer: it is stopped (SIGSTOP), or hangs"};
-    }
+    if (count < 0 && errno == EAGAIN) return Error{kNoAnswer};
     if (count <= 0) break;
     answer.append(buffer.data(), static_cast<std::size_t>(count));
   }

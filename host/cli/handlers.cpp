@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr std::string_view kRefused = "  cannot be used: ";
+
 std::string describe(const berth_plugin& plugin, const fs::path& file) {
   std::string out = file.stem().string() + "  (" + file.string() + ")\n";
   out += std::string("  ") + plugin.summary + "\n";
@@ -35,7 +37,7 @@ std::string describe(const berth_plugin& plugin, const fs::path& file) {
 
 // In a child. Looking at a plugin runs its constructors.
 std::string load_and_describe(const fs::path& file, const Privileges& privileges) {
-  const std::string refused = file.stem().string() + "  cannot be used: ";
+  const std::string refused = file.stem().string() + std::string(kRefused);
   const auto opened = open_plugin(file);
   if (!opened) return refused + opened.error().message + "\n";
   const auto dropped = drop_privileges(privileges);
@@ -56,7 +58,7 @@ std::string printable(const std::string& text) {
 std::string describe_file(const fs::path& file, const Privileges& privileges) {
   const auto text = try_in_child([&] { return load_and_describe(file, privileges); });
   if (text) return printable(text.value());
-  return file.stem().string() + "  cannot be used: loading " + file.string() + " " +
+  return file.stem().string() + std::string(kRefused) + "loading " + file.string() + " " +
          text.error().message + "\n";
 }
 
@@ -76,8 +78,9 @@ int handlers_command(const std::string& given) {
   HostSettings settings;
   settings.plugin_folders = {given};
   std::error_code ignored;
-  const bool is_plugin = fs::path(given).extension() == ".so";
-  if (given.empty() || !(is_plugin || fs::is_directory(given, ignored))) {
+  const bool is_folder = fs::is_directory(given, ignored);
+  const bool is_plugin = !is_folder && fs::path(given).extension() == ".so";
+  if (!is_folder && !is_plugin) {
     const fs::path file = config_or_default(given);
     Diagnostics problems(file.string());
     settings = load_config(file, problems);
@@ -93,8 +96,10 @@ int handlers_command(const std::string& given) {
     return kExitConfig;
   }
   if (!is_plugin) return show(settings.plugin_folders, std::get<Privileges>(privileges));
-  (void)std::fputs(describe_file(given, std::get<Privileges>(privileges)).c_str(), stdout);
-  return kExitFine;
+  const std::string text = describe_file(given, std::get<Privileges>(privileges));
+  (void)std::fputs(text.c_str(), stdout);
+  const std::string name = fs::path(given).stem().string();
+  return text.starts_with(name + std::string(kRefused)) ? kExitFailed : kExitFine;
 }
 
 }  // namespace berth

@@ -23,7 +23,7 @@ void SendScreen::on_reply(std::size_t, std::string_view reply) {
 void SendScreen::on_failure(std::size_t client, std::string_view why) {
   erase_progress();
   const std::string who = clients_ > 1 ? "client " + std::to_string(client) : "berth send";
-  write_all(streams_.errors, who + ": " + std::string(why) + "\n");
+  (void)write_all(streams_.errors, who + ": " + std::string(why) + "\n");
 }
 
 void SendScreen::on_progress(const SendProgress& progress) {
@@ -35,13 +35,13 @@ void SendScreen::on_progress(const SendProgress& progress) {
       std::to_string(progress.replies) + " of " + std::to_string(progress.expected) + " replies, " +
       (done ? "waiting for the server to close, " : "") + std::to_string(elapsed) + " s …";
   if (line == progress_line_) return;
-  write_all(streams_.errors, "\r\x1b[K" + line);
+  (void)write_all(streams_.errors, "\r\x1b[K" + line);
   progress_line_ = line;
 }
 
 void SendScreen::erase_progress() {
   if (progress_line_.empty()) return;
-  write_all(streams_.errors, "\r\x1b[K");
+  (void)write_all(streams_.errors, "\r\x1b[K");
   progress_line_.clear();
 }
 

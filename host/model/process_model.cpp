@@ -37,9 +37,20 @@ constexpr std::size_t kSlotsEach = 4;
 thread_local BlockingConnection* the_connection = nullptr;
 thread_local StopState* the_stop = nullptr;
 
-void on_drain(int) { the_stop->drain(); }
+// A thread that a handler has started may be given the signal: it is the session's thread's, which
+// has the process's number.
+bool is_passed_on(int signal) {
+  if (::gettid() == ::getpid()) return false;
+  (void)::tgkill(::getpid(), ::getpid(), signal);
+  return true;
+}
 
-void on_cancel(int) {
+void on_drain(int signal) {
+  if (!is_passed_on(signal)) the_stop->drain();
+}
+
+void on_cancel(int signal) {
+  if (is_passed_on(signal)) return;
   the_stop->cancel();
   if (the_connection != nullptr) the_connection->interrupt();
 }
@@ -61,7 +72,6 @@ ProcessModel::ProcessModel(ModelContext context)
       slots_(kSlotsEach * std::size_t{context_.max_connections}, AfterFork::shared),
       sessions_(slots_.count(), AfterFork::absent),
       next_end_(context_.loop.timers(), [this] { end_old(); }) {
-  note_crashes_of_forked(note_of_next_);
   install_session_handlers();
   ::sigemptyset(&no_signals_);
   // What a handler prints is out at once: a session ends with _exit(), or in a crash.
@@ -130,7 +140,6 @@ bool ProcessModel::start_ready(SlotIndex& index) {
 
 [[gnu::hot]] bool ProcessModel::start_process(SlotIndex index, AcceptedConnection* first) {
   if (!prepare_process(index) && first == nullptr) return false;
-  note_of_next_ = &slots_[index].crash;
   const pid_t pid = ::fork();
   if (pid == 0) serve_in_child(index, first);
   if (pid < 0) return false;
@@ -179,6 +188,7 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
   }
   if (context_.close_copies) context_.close_copies();
   Slot& slot = slots_[index];
+  redirect_crash_note(slot.crash);
   TimerQueue timers;
   BufferPool buffers = buffers_.inherited();
   the_stop = &context_.sessions.stop;

@@ -99,12 +99,11 @@ class ProcessModel : public Model {
   void serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers, BufferPool& buffers);
 
   PagedArray<Slot> slots_;
-  PagedArray<Session> sessions_;  // by slot
+  PagedArray<Session> sessions_;  // by slot; those from slots_used_ on have never been set
   SlotIndex first_free_ = kNoSlot;
   SlotIndex slots_used_ = 0;
   std::size_t count_ = 0;  // of the sessions
-  CrashNote* note_of_next_ = nullptr;
-  CallTimer next_end_;  // for session_timeout
+  CallTimer next_end_;     // for session_timeout
   sigset_t no_signals_;
   BufferPool buffers_;  // holds the buffer that each session's process starts with
 };

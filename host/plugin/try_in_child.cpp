@@ -40,7 +40,7 @@ void begin_anew(int answer) {
   } catch (const std::exception& fault) {
     text = fault.what();
   }
-  write_all(answer, text + kEndOfAnswer);
+  (void)write_all(answer, text + kEndOfAnswer);
   ::_exit(0);
 }
 

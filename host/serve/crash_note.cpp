@@ -15,21 +15,12 @@ namespace {
 
 thread_local const SessionReport* current_session = nullptr;
 std::atomic<CrashNote*> crash_note = nullptr;
-std::atomic<pid_t> note_owner = 0;
-std::atomic<CrashNote* const*> note_of_forked = nullptr;
-
-// Async-signal-safe.
-CrashNote* note_of_this_process() {
-  const pid_t owner = note_owner.load();
-  if (::getpid() == owner) return crash_note.load();
-  CrashNote* const* const forked = note_of_forked.load();
-  return forked != nullptr && ::getppid() == owner ? *forked : nullptr;
-}
+std::atomic<pid_t> note_owner = 0;  // a process just forked from it has none yet
 
 // Async-signal-safe: copies plain memory.
 void write_note(int signal) {
-  CrashNote* const note = note_of_this_process();
-  if (note == nullptr || note->signal.load() != 0) return;
+  CrashNote* const note = crash_note.load();
+  if (note == nullptr || note->signal.load() != 0 || note_owner.load() != ::getpid()) return;
   if (const SessionReport* session = current_session) {
     note->connection = session->id;
     note->peer = session->peer;
@@ -67,8 +58,7 @@ CrashStack::~CrashStack() {
 }
 
 void catch_crashes(CrashNote& note) {
-  crash_note = &note;
-  note_owner = ::getpid();
+  redirect_crash_note(note);
   static CrashStack main_thread;  // in use until the process ends
 
   struct sigaction action {};
@@ -80,6 +70,9 @@ void catch_crashes(CrashNote& note) {
   (void)std::atexit(on_exit_call);
 }
 
-void note_crashes_of_forked(CrashNote* const& note) { note_of_forked = &note; }
+void redirect_crash_note(CrashNote& note) {
+  crash_note = &note;
+  note_owner = ::getpid();
+}
 
 }  // namespace berth

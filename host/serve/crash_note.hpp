@@ -42,10 +42,7 @@ class CrashStack {
   std::unique_ptr<std::byte[]> memory_;
 };
 
-// Before this process forks any that serve: a crash of one of those writes the note that `note` has
-// named when it was forked. Where that is none, and in what is forked by those, none is written.
-// That variable lasts until the process ends, and is this process's to write: so that the others
-// need not, since each page that is written after a fork is a copy made.
-void note_crashes_of_forked(CrashNote* const& note);
+// In a session process: the note is this one now.
+void redirect_crash_note(CrashNote& note);
 
 }  // namespace berth

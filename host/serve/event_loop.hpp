@@ -1,5 +1,5 @@
-// One thread's loop over descriptors and timers. A worker's main thread turns one, the supervisor
-// another; what is forked from them has none.
+// One thread's loop over descriptors and timers. A worker's main thread turns one, which is absent
+// from the sessions' processes that it forks; the supervisor another.
 #pragma once
 
 #include <functional>

@@ -13,6 +13,7 @@
 
 #include "base/quantities.hpp"
 #include "base/signal_name.hpp"
+#include "base/write_all.hpp"
 
 namespace berth {
 
@@ -35,7 +36,7 @@ constexpr std::size_t kLongestAnswer = std::size_t{16} << 20;
   try {
     status = work(answer);
   } catch (const std::exception& fault) {
-    (void)!::write(answer, fault.what(), std::char_traits<char>::length(fault.what()));
+    (void)write_all(answer, fault.what());
   }
   ::_exit(status);
 }

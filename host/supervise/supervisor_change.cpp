@@ -87,14 +87,14 @@ void Supervisor::check_config() {
   const auto work = [this, files](int answer) {
     const auto checked = setup_.reader.check(setup_.file);
     if (!checked) {
-      write_all(answer, checked.error().message);
+      (void)write_all(answer, checked.error().message);
       return 1;
     }
     if (auto written = write_files(checked.value().files, files); !written) {
-      write_all(answer, written.error().message);
+      (void)write_all(answer, written.error().message);
       return 1;
     }
-    write_all(answer, to_answer(checked.value()));
+    (void)write_all(answer, to_answer(checked.value()));
     return 0;
   };
   checked_files_ = std::move(*memory);

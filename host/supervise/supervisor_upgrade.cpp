@@ -83,7 +83,7 @@ void Supervisor::check_binary() {
     (void)::dup2(answer, STDERR_FILENO);
     set_close_on_exec(kept, false);
     become(setup_.program, setup_.file, state_fd, true);
-    write_all(answer, system_error("cannot be run", errno).message);
+    (void)write_all(answer, system_error("cannot be run", errno).message);
     return 1;
   };
   auto started = job_.start(kept, work, kCheckLimit,

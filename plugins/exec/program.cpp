@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -39,12 +40,12 @@ void reap(pid_t pid) {
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
 }
 
-// What has been killed is gone in a moment, as a rule, but this thread may serve others meanwhile.
+// What has just been killed is not gone yet, as a rule, and this thread may have others to serve.
 void reap_aside(pid_t pid) {
   if (::waitpid(pid, nullptr, WNOHANG) != 0) return;
   try {
     std::thread(reap, pid).detach();
-  } catch (const std::system_error&) {  // no thread is to be had
+  } catch (const std::exception&) {  // there is no thread for it, or no memory
     reap(pid);
   }
 }

@@ -79,6 +79,7 @@ TEST_CASE("handlers shows those of a folder with their options") {
   CHECK(one.out.starts_with("echo  ("));
   CHECK_FALSE(has(one.out, "sleep_echo"));
   const Outcome missing = berth({"handlers", "/nowhere/mine.so"});
+  CHECK(missing.status == 1);
   CHECK(has(missing.out, "mine  cannot be used: "));
   CHECK(has(missing.out, "No such file"));
 }
