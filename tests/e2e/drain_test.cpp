@@ -118,6 +118,16 @@ TEST_CASE_TEMPLATE("a Ctrl-C at the terminal lets sessions finish", Model, EACH_
   CHECK(host.wait_for_exit() == 0);
 }
 
+// Any thread of a process may be given a signal for it (man 7 signal).
+TEST_CASE_TEMPLATE("a session is told to drain through whichever of its threads", Model, e2e::Fork,
+                   e2e::SignalFork, e2e::Prefork) {
+  HostProcess host(one_listener(Model::name, "probe"));
+  Client client(host.port());
+  CHECK(client.ask("term-in-thread") == "raised");
+  CHECK(client.ask("stopping") == "yes");
+  CHECK(Client(host.port()).ask("stopping") == "no");
+}
+
 TEST_CASE("a host without connections stops at once") {
   HostProcess host(one_listener("fork", "probe"));
   CHECK(host.stop(SIGTERM) == 0);

@@ -180,6 +180,10 @@ struct Probe {
     if (name == "listener") return connection.listener();
     if (name == "stopping") return connection.stopping() ? "yes" : "no";
     if (name == "pid") return std::to_string(::getpid());
+    if (name == "term-in-thread") {
+      std::thread([] { (void)::raise(SIGTERM); }).join();
+      return "raised";
+    }
     if (name == "manager") return variables_of_the_manager();
     if (name == "become-root") return try_to_become_root();
     if (name == "threads") return threads_of_process();
