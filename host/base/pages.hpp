@@ -22,6 +22,12 @@ enum class AfterFork {
 [[nodiscard]] void* map_pages(std::size_t size, AfterFork after_fork) noexcept;
 void unmap_pages(void* memory, std::size_t size) noexcept;
 
+// What the dynamic linker has written for this program and sealed (PT_GNU_RELRO: tables of
+// addresses) is from here on mapped from a file in memory, with the same bytes at the same place.
+// Pages of a file are not this process's own, so that a fork has none of them to copy. Where that
+// cannot be done all stays as it is.
+void map_relocations_from_file() noexcept;
+
 // What a process writes to again and again while those that it forks do not use it: made with
 // `new`, objects of a class derived from this are absent after a fork.
 class AbsentAfterFork {

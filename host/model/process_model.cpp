@@ -73,6 +73,7 @@ ProcessModel::ProcessModel(ModelContext context)
       sessions_(slots_.count(), AfterFork::absent),
       next_end_(context_.loop.timers(), [this] { end_old(); }) {
   install_session_handlers();
+  map_relocations_from_file();
   ::sigemptyset(&no_signals_);
   // What a handler prints is out at once: a session ends with _exit(), or in a crash.
   (void)std::setvbuf(stdout, nullptr, _IONBF, 0);

@@ -231,7 +231,7 @@ Connection::Called Connection::make_call(berth_operation& operation, const Sessi
   return Called::at_once;
 }
 
-void Connection::finish(int outcome, std::string_view text) {
+[[gnu::hot]] void Connection::finish(int outcome, std::string_view text) {
   lent_.reset();
   // A client that still sends to a socket which was shut down for that resets it.
   if (report_.error != 0 && cancelled()) report_.error = ECANCELED;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -163,6 +164,9 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] Received receive_through();
   void log_failure(std::string_view why);
   ssize_t send_more();
+  ssize_t send_many();
+  // With room for so many in one system call.
+  ssize_t send_pieces(std::span<iovec> pieces);
   ssize_t look_whether_connected();
   ssize_t send_message();
   // How much of the pending write is sent lies in its operation, which is the host's meanwhile.

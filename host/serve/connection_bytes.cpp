@@ -84,7 +84,11 @@ std::size_t Connection::gather(iovec* pieces, std::size_t room) const {
   return used;
 }
 
-constexpr std::size_t kPieces = 64;  // well under IOV_MAX
+// In one system call; well under IOV_MAX.
+constexpr std::size_t kPieces = 64;
+// What most writes have: so few need little of the stack, of which a session's process has to copy
+// each page that it comes to.
+constexpr std::size_t kFewPieces = 4;
 
 // As send_more(), of a write that is a message.
 ssize_t Connection::send_message() {
@@ -102,9 +106,19 @@ ssize_t Connection::send_message() {
 // it.
 [[gnu::hot]] ssize_t Connection::send_more() {
   if (layer_ && layer_->has_messages()) return send_message();
-  std::array<iovec, kPieces> pieces;
+  if (write_->bytes.write.count > kFewPieces) return send_many();
+  std::array<iovec, kFewPieces> few;
+  return send_pieces(few);
+}
+
+[[gnu::noinline]] ssize_t Connection::send_many() {
+  std::array<iovec, kPieces> many;
+  return send_pieces(many);
+}
+
+[[gnu::hot]] ssize_t Connection::send_pieces(std::span<iovec> pieces) {
   for (;;) {
-    const std::size_t count = gather(pieces.data(), kPieces);
+    const std::size_t count = gather(pieces.data(), pieces.size());
     if (count == 0) return connecting_ ? look_whether_connected() : 0;
     const ssize_t sent =
         layer_ ? layer_->send(*this, pieces.data(), count) : send(pieces.data(), count);

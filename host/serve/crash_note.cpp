@@ -14,13 +14,20 @@ namespace berth {
 namespace {
 
 thread_local const SessionReport* current_session = nullptr;
-std::atomic<CrashNote*> crash_note = nullptr;
-std::atomic<pid_t> note_owner = 0;  // a process just forked from it has none yet
+
+struct NotePlace {
+  std::atomic<CrashNote*> note = nullptr;
+  std::atomic<pid_t> owner = 0;  // a process just forked from it has none yet
+};
+// The process has one, which lies with its main thread's own data: a fork writes to that page
+// anyway, so that a session's process needs no copy of another.
+thread_local constinit NotePlace main_thread_place;
+NotePlace* place = nullptr;
 
 // Async-signal-safe: copies plain memory.
 void write_note(int signal) {
-  CrashNote* const note = crash_note.load();
-  if (note == nullptr || note->signal.load() != 0 || note_owner.load() != ::getpid()) return;
+  CrashNote* const note = place->note.load();
+  if (note == nullptr || note->signal.load() != 0 || place->owner.load() != ::getpid()) return;
   if (const SessionReport* session = current_session) {
     note->connection = session->id;
     note->peer = session->peer;
@@ -39,7 +46,7 @@ void on_exit_call() { write_note(CrashNote::kExit); }
 
 }  // namespace
 
-void set_current_session(const SessionReport* report) { current_session = report; }
+[[gnu::hot]] void set_current_session(const SessionReport* report) { current_session = report; }
 
 CrashStack::CrashStack() {
   const auto size = static_cast<std::size_t>(SIGSTKSZ) + std::size_t{16} * 1024;
@@ -58,6 +65,7 @@ CrashStack::~CrashStack() {
 }
 
 void catch_crashes(CrashNote& note) {
+  place = &main_thread_place;
   redirect_crash_note(note);
   static CrashStack main_thread;  // in use until the process ends
 
@@ -70,9 +78,9 @@ void catch_crashes(CrashNote& note) {
   (void)std::atexit(on_exit_call);
 }
 
-void redirect_crash_note(CrashNote& note) {
-  crash_note = &note;
-  note_owner = ::getpid();
+[[gnu::hot]] void redirect_crash_note(CrashNote& note) {
+  place->note = &note;
+  place->owner = ::getpid();
 }
 
 }  // namespace berth

@@ -20,7 +20,7 @@ void lower(__rlimit_resource_t resource, rlim_t to, rlim_t spare = 0) {
 
 }  // namespace
 
-void limit_resources(const ResourceLimits& limits) {
+[[gnu::hot]] void limit_resources(const ResourceLimits& limits) {
   // What a process may write to of its own, and not its address space: there allocators and stacks
   // only reserve, and libraries are shared.
   lower(RLIMIT_DATA, limits.memory);

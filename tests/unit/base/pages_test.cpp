@@ -5,7 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 using namespace berth;
 
@@ -28,6 +32,24 @@ int write_in_child(int& where) {
   return status;
 }
 
+struct Answering {
+  virtual ~Answering() = default;
+  virtual int answer() = 0;
+};
+struct Six final : Answering {
+  int answer() override { return 6; }
+};
+
+// The maps of this process that are of such a file.
+std::vector<std::string> maps_of(std::string_view file) {
+  std::vector<std::string> found;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find(file) != std::string::npos) found.push_back(line);
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("what is shared after a fork has what the forked process writes") {
@@ -45,4 +67,19 @@ TEST_CASE("what is absent after a fork the forked process does not have") {
   CHECK(numbers[2] == 1);
   const auto counter = std::make_unique<Counter>();
   CHECK(WTERMSIG(write_in_child(counter->count)) == SIGSEGV);
+}
+
+TEST_CASE("relocations mapped from a file are what they were, and still not to be written") {
+  const pid_t pid = ::fork();  // since it is for good
+  if (pid == 0) {
+    const std::unique_ptr<Answering> six = std::make_unique<Six>();
+    map_relocations_from_file();
+    const std::vector<std::string> maps = maps_of("berth relocations");
+    const bool sealed = maps.size() == 1 && maps[0].find(" r--p ") != std::string::npos;
+    ::_exit(sealed ? six->answer() : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 6);
 }
