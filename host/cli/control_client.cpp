@@ -1,7 +1,6 @@
 #include "cli/control_client.hpp"
 
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "base/fd.hpp"
+#include "net/socket.hpp"
 
 namespace berth {
 
@@ -36,10 +36,9 @@ Result<std::string> ask_host(const std::filesystem::path& socket, const ControlR
   std::strcpy(address.sun_path, socket.c_str());
   const Fd host(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (request.command == ControlCommand::status) {
-    const timeval limit{kPatience.count(), 0};
     // The one for sending is connect's as well (man 7 socket), which waits where many others wait.
-    (void)::setsockopt(host.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    (void)::setsockopt(host.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    set_send_timeout(host.get(), kPatience);
+    set_receive_timeout(host.get(), kPatience);
   }
   if (::connect(host.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return errno == EAGAIN ? Error{kNoAnswer} : no_host(socket, errno);

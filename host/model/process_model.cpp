@@ -1,6 +1,7 @@
 #include "model/process_model.hpp"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ namespace berth {
 struct ProcessModel::Slot {
   SessionReport report;
   CrashNote crash;
+  ClientWait wait;
 };
 
 namespace {
@@ -36,6 +38,7 @@ constexpr std::size_t kSlotsEach = 4;
 // next connection has none.
 thread_local BlockingConnection* the_connection = nullptr;
 thread_local StopState* the_stop = nullptr;
+pid_t the_worker = 0;
 
 // A thread that a handler has started may be given the signal: it is the session's thread's, which
 // has the process's number.
@@ -55,7 +58,15 @@ void on_cancel(int signal) {
   if (the_connection != nullptr) the_connection->interrupt();
 }
 
-// In the worker, where the signals are blocked; its sessions inherit this and unblock them.
+// From the worker, for its client's silence; and from the kernel when the worker has died, which
+// nobody then watches that silence for.
+void on_urgent(int signal) {
+  if (is_passed_on(signal) || the_connection == nullptr) return;
+  ::getppid() == the_worker ? the_connection->end_if_silent() : the_connection->watch_silence();
+}
+
+// In the worker, where those that end a session are blocked; its sessions inherit this and unblock
+// them.
 void install_session_handlers() {
   struct sigaction action {};
   action.sa_flags = SA_RESTART;  // most of the handler's own system calls go on (man 7 signal)
@@ -63,6 +74,9 @@ void install_session_handlers() {
   ::sigaction(SIGTERM, &action, nullptr);
   action.sa_handler = on_cancel;
   ::sigaction(SIGHUP, &action, nullptr);
+  // One that neither handlers nor libraries have a use for, and that does no harm where they have.
+  action.sa_handler = on_urgent;
+  ::sigaction(SIGURG, &action, nullptr);
 }
 
 }  // namespace
@@ -71,7 +85,10 @@ ProcessModel::ProcessModel(ModelContext context)
     : context_(std::move(context)),
       slots_(kSlotsEach * std::size_t{context_.max_connections}, AfterFork::shared),
       sessions_(slots_.count(), AfterFork::absent),
-      next_end_(context_.loop.timers(), [this] { end_old(); }) {
+      next_end_(context_.loop.timers(), [this] { end_old(); }),
+      idle_(context_.loop, context_.sessions.settings.idle_timeout,
+            [this] { return end_silent(); }) {
+  the_worker = ::getpid();
   install_session_handlers();
   map_relocations_from_file();
   ::sigemptyset(&no_signals_);
@@ -157,6 +174,7 @@ void ProcessModel::begin_session(SlotIndex index, const AcceptedConnection& acce
   sessions_[index] = {.pid = sessions_[index].pid, .open = true, .due = end};
   ++count_;
   if (end < next_end_.due()) next_end_.arm(end);
+  idle_.on_session_start();
 }
 
 void ProcessModel::undo_session(SlotIndex index) {
@@ -193,6 +211,7 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
   TimerQueue timers;
   BufferPool buffers = buffers_.inherited();
   the_stop = &context_.sessions.stop;
+  (void)::prctl(PR_SET_PDEATHSIG, SIGURG);
   leave_worker(index);
   limit_resources(context_.sessions.settings.resources);
   unsigned served = 0;
@@ -209,10 +228,11 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
 
 [[gnu::hot]] void ProcessModel::serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers,
                                       BufferPool& buffers) {
-  BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers);
+  BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers, slot.wait);
   the_connection = &connection;
   ::pthread_sigmask(SIG_SETMASK, &no_signals_, nullptr);
   if (context_.sessions.stop.cancelled()) connection.interrupt();
+  if (::getppid() != the_worker) connection.watch_silence();  // it has died already
   connection.serve();
   slot.report = connection.report();
   if (!keeps_processes()) ::_exit(0);
@@ -244,6 +264,17 @@ void ProcessModel::send_to_all(int signal) {
   for (SlotIndex index = 0; index < slots_used_; ++index) {
     if (sessions_[index].open) send_signal(index, signal);
   }
+}
+
+bool ProcessModel::end_silent() {
+  const Duration limit = context_.sessions.settings.idle_timeout;
+  const TimePoint now = context_.loop.now();
+  for (SlotIndex index = 0; index < slots_used_; ++index) {
+    Session& session = sessions_[index];
+    if (!session.open) continue;
+    if (session.seen.is_over(slots_[index].wait, limit, now)) send_signal(index, SIGURG);
+  }
+  return count_ > 0;
 }
 
 void ProcessModel::end_old() {

@@ -15,6 +15,7 @@
 #include "serve/buffer_pool.hpp"
 #include "serve/crash_note.hpp"
 #include "serve/event_loop.hpp"
+#include "serve/idle_watch.hpp"
 
 namespace berth {
 
@@ -39,13 +40,13 @@ class ProcessModel : public Model {
   // killed, and its connection given up.
   [[nodiscard]] virtual bool watch_process(SlotIndex index, pid_t pid) = 0;
   // In the process, before the handler runs: undoes what is the worker's alone.
-  virtual void leave_worker(SlotIndex) {}
+  [[gnu::hot]] virtual void leave_worker(SlotIndex) {}
   // In the process, which has served so many: waits for its next connection. Nothing: it ends.
   [[nodiscard]] virtual std::optional<AcceptedConnection> next_connection(unsigned /*served*/) {
     return {};
   }
   // Whether there are processes that serve several.
-  [[nodiscard]] virtual bool keeps_processes() const { return false; }
+  [[nodiscard, gnu::hot]] virtual bool keeps_processes() const { return false; }
   // In the worker: gives a connection to a process that waits for one. False if there is none.
   [[nodiscard]] virtual bool give_to_ready(AcceptedConnection&) { return false; }
   // In the worker: the process of this slot, which is about to be free, has ended.
@@ -84,6 +85,7 @@ class ProcessModel : public Model {
     bool open = false;  // it has a connection
     enum class Stage : std::uint8_t { running, told, killed } stage = Stage::running;
     TimePoint due = kNever;  // when the next stage comes
+    SeenWait seen = {};
     SlotIndex next_free = kNoSlot;
   };
 
@@ -92,6 +94,7 @@ class ProcessModel : public Model {
   [[nodiscard]] bool start_process(SlotIndex index, AcceptedConnection* first);
   void send_to_all(int signal);
   void end_old();
+  [[nodiscard]] bool end_silent();
   void advance(SlotIndex index, TimePoint now);
   [[nodiscard]] bool try_to_watch(SlotIndex index, pid_t pid);
   // What is thrown there ends the session's process: the callers on its stack are the worker's.
@@ -104,6 +107,7 @@ class ProcessModel : public Model {
   SlotIndex slots_used_ = 0;
   std::size_t count_ = 0;  // of the sessions
   CallTimer next_end_;     // for session_timeout
+  IdleWatch idle_;
   sigset_t no_signals_;
   BufferPool buffers_;  // holds the buffer that each session's process starts with
 };

@@ -46,6 +46,7 @@ class ThreadModel final : public Model {
   void run_thread();
   void serve(AcceptedConnection accepted, BufferPool& buffers);
   void count_end();
+  [[nodiscard]] bool end_silent();
   void end_old();
   [[nodiscard]] TimePoint interrupt_old(TimePoint now);
 
@@ -54,6 +55,7 @@ class ThreadModel final : public Model {
   Fd ended_;  // an eventfd: the main thread has to look at sessions()
   CallWatcher on_ended_;
   CallTimer end_of_oldest_;  // for session_timeout
+  IdleWatch idle_watch_;
   std::atomic<std::size_t> sessions_{0};
 
   std::mutex mutex_;  // guards what follows
@@ -63,15 +65,21 @@ class ThreadModel final : public Model {
   std::size_t idle_ = 0;  // threads that wait for work_
   std::size_t threads_ = 0;
   bool closing_ = false;
-  std::list<BlockingConnection*> serving_;
+  struct Serving {
+    BlockingConnection* connection;
+    ClientWait* wait;
+    SeenWait seen = {};
+  };
+  std::list<Serving> serving_;
 };
 
 // While it lives, its connection can be interrupted by the main thread.
 class ThreadModel::Registration {
  public:
-  Registration(ThreadModel& model, BlockingConnection& connection) : model_(model) {
+  Registration(ThreadModel& model, BlockingConnection& connection, ClientWait& wait)
+      : model_(model) {
     const std::scoped_lock lock(model_.mutex_);
-    place_ = model_.serving_.insert(model_.serving_.end(), &connection);
+    place_ = model_.serving_.insert(model_.serving_.end(), {&connection, &wait});
   }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
@@ -82,7 +90,7 @@ class ThreadModel::Registration {
 
  private:
   ThreadModel& model_;
-  std::list<BlockingConnection*>::iterator place_;
+  std::list<Serving>::iterator place_;
 };
 
 ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
@@ -94,7 +102,9 @@ ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
         (void)::eventfd_read(ended_.get(), &count);
         context_.on_session_end();
       }),
-      end_of_oldest_(context_.loop.timers(), [this] { end_old(); }) {
+      end_of_oldest_(context_.loop.timers(), [this] { end_old(); }),
+      idle_watch_(context_.loop, context_.sessions.settings.idle_timeout,
+                  [this] { return end_silent(); }) {
   if (!ended_ || !context_.sessions.stop.make_events()) {
     throw std::system_error(errno, std::generic_category(), "eventfd");
   }
@@ -112,6 +122,7 @@ ThreadModel::~ThreadModel() {
 void ThreadModel::start(AcceptedConnection accepted) {
   const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
   if (end < end_of_oldest_.due()) end_of_oldest_.arm(end);
+  idle_watch_.on_session_start();
   const std::scoped_lock lock(mutex_);
   waiting_.push_back(std::move(accepted));
   ++sessions_;
@@ -169,8 +180,9 @@ void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
   SessionReport report;
   try {
     TimerQueue timers;
-    BlockingConnection connection(sessions, std::move(accepted), timers, buffers);
-    const Registration registration(*this, connection);
+    ClientWait wait;
+    BlockingConnection connection(sessions, std::move(accepted), timers, buffers, wait);
+    const Registration registration(*this, connection, wait);
     const TimePoint end = end_of_session(sessions.settings, connection.report().accepted);
     if (end != kNever && end <= Clock::now()) connection.interrupt();  // no thread was free so long
     connection.serve();
@@ -195,6 +207,16 @@ void ThreadModel::count_end() {
   (void)::eventfd_write(ended_.get(), 1);
 }
 
+bool ThreadModel::end_silent() {
+  const Duration limit = context_.sessions.settings.idle_timeout;
+  const TimePoint now = context_.loop.now();
+  const std::scoped_lock lock(mutex_);
+  for (Serving& one : serving_) {
+    if (one.seen.is_over(*one.wait, limit, now)) one.connection->end_if_silent();
+  }
+  return sessions_ > 0;
+}
+
 void ThreadModel::end_old() { end_of_oldest_.arm(interrupt_old(context_.loop.now())); }
 
 // Interrupts the sessions whose time is over. When the next one's will be; kNever if none is seen.
@@ -202,11 +224,11 @@ TimePoint ThreadModel::interrupt_old(TimePoint now) {
   const ListenerSettings& settings = context_.sessions.settings;
   const std::scoped_lock lock(mutex_);
   TimePoint next = kNever;
-  for (BlockingConnection* connection : serving_) {
-    if (connection->interrupted()) continue;
-    const TimePoint end = end_of_session(settings, connection->report().accepted);
+  for (const Serving& one : serving_) {
+    if (one.connection->interrupted()) continue;
+    const TimePoint end = end_of_session(settings, one.connection->report().accepted);
     if (end <= now) {
-      connection->interrupt();
+      one.connection->interrupt();
     } else {
       next = std::min(next, end);
     }
@@ -224,7 +246,7 @@ TimePoint ThreadModel::interrupt_old(TimePoint now) {
 void ThreadModel::cancel_sessions() {
   context_.sessions.stop.cancel();
   const std::scoped_lock lock(mutex_);
-  for (BlockingConnection* connection : serving_) connection->interrupt();
+  for (const Serving& one : serving_) one.connection->interrupt();
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -124,6 +126,15 @@ Result<std::vector<Fd>> add_beside(Fd first, int backlog, unsigned count) {
   return sockets;
 }
 
+void set_timeout(int socket, int option, Duration limit) {
+  timeval timeout{};  // 0: none
+  if (limit != kUnlimited) {
+    const auto whole = std::chrono::ceil<std::chrono::microseconds>(limit).count();
+    timeout = {static_cast<time_t>(whole / 1'000'000), static_cast<suseconds_t>(whole % 1'000'000)};
+  }
+  (void)setsockopt(socket, SOL_SOCKET, option, &timeout, sizeof timeout);
+}
+
 }  // namespace
 
 Result<Fd> listen_on(const SocketAddress& address, int backlog) {
@@ -225,6 +236,9 @@ SocketAddress local_address(int socket) {
   (void)getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &type_length);
   return {any, length, type};
 }
+
+void set_receive_timeout(int socket, Duration limit) { set_timeout(socket, SO_RCVTIMEO, limit); }
+void set_send_timeout(int socket, Duration limit) { set_timeout(socket, SO_SNDTIMEO, limit); }
 
 std::optional<unsigned> queue_length(int socket) {
   tcp_info info{};

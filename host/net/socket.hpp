@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/result.hpp"
 #include "net/address.hpp"
@@ -45,6 +46,12 @@ struct ConnectingSocket {
   int error = 0;
 };
 [[nodiscard]] ConnectingSocket start_to_connect(const SocketAddress& address);
+
+// How long a receive, or a send, waits that blocks; it ends with EAGAIN then. 0 < `limit`, or
+// kUnlimited. Sockets that are accepted later inherit both, but for those of Unix sockets
+// (SO_RCVTIMEO, SO_SNDTIMEO; man 7 socket). Async-signal-safe.
+void set_receive_timeout(int socket, Duration limit);
+void set_send_timeout(int socket, Duration limit);
 
 // Whether clients can come to a socket: it listens (SO_ACCEPTCONN, man 7 socket), or takes
 // datagrams at an address.

@@ -1,7 +1,6 @@
 #include "serve/acceptor.hpp"
 
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,12 +25,6 @@ constexpr int kSpareDescriptors = 4;
 constexpr Duration kQuiet = std::chrono::seconds(10);
 // The longest queue there can be, for sockets whose kernel does not tell.
 constexpr unsigned kLongestQueue = 65'535;
-
-timeval timeval_of(Duration timeout) {
-  if (timeout == kUnlimited) return {};  // 0: none
-  const auto whole = std::chrono::ceil<std::chrono::microseconds>(timeout).count();
-  return {static_cast<time_t>(whole / 1'000'000), static_cast<suseconds_t>(whole % 1'000'000)};
-}
 
 }  // namespace
 
@@ -95,16 +88,10 @@ Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::si
 
 Acceptor::~Acceptor() = default;
 
-void Acceptor::set_timeouts(int socket, Timeouts timeouts) {
-  const timeval receive = timeval_of(timeouts.receive), send = timeval_of(timeouts.send);
-  (void)::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &receive, sizeof receive);
-  (void)::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &send, sizeof send);
-}
-
-void Acceptor::listen(std::vector<Socket> sockets, Timeouts timeouts) {
-  timeouts_ = timeouts;
+void Acceptor::listen(std::vector<Socket> sockets, Duration send_timeout) {
+  send_timeout_ = send_timeout;
   for (Socket& socket : sockets) {
-    if (!is_datagram(socket.scheme)) set_timeouts(socket.socket.get(), timeouts);
+    if (!is_datagram(socket.scheme)) set_send_timeout(socket.socket.get(), send_timeout);
     listeners_.push_back(std::make_unique<Listener>(*this, std::move(socket)));
     if (const auto& datagrams = listeners_.back()->datagrams()) {
       if (!receiver_) receiver_ = std::make_unique<DatagramReceiver>();
@@ -149,7 +136,7 @@ bool Acceptor::accept_one(const Listener& listener) {
   const bool has_header = rules_.headers != nullptr && rules_.headers->expects_from(peer);
   if (!has_header && !admits(peer)) return true;
   const int number = connection.get();
-  if (from.is_unix()) set_timeouts(number, timeouts_);  // which these do not inherit
+  if (from.is_unix()) set_send_timeout(number, send_timeout_);  // which these do not inherit
   AcceptedConnection accepted;
   accepted.socket = std::move(connection);
   accepted.peer = peer;

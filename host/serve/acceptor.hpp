@@ -43,28 +43,20 @@ class Acceptor {
     // Of datagrams that each of several workers has a copy of this one takes its own.
     bool takes_broadcasts = true;
   };
-  // What becomes SO_RCVTIMEO and SO_SNDTIMEO, which accepted sockets inherit on Linux: a blocking
-  // system call then gives up by itself.
-  struct Timeouts {
-    Duration receive = kUnlimited;
-    Duration send = kUnlimited;
-  };
-
   // `sessions` counts those not yet over, and what waits for its header; `start` takes an accepted
   // connection.
   Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
            std::function<void(AcceptedConnection)> start);
   ~Acceptor();
 
-  // What connections inherit that come from now on, be they accepted later. To be done to a socket
-  // that is new as soon as it listens.
-  static void set_timeouts(int socket, Timeouts timeouts);
   struct Socket {
     Fd socket;
     Scheme scheme = Scheme::tcp;
   };
-  // Throws std::system_error where a socket cannot be watched.
-  void listen(std::vector<Socket> sockets, Timeouts timeouts);
+  // Throws std::system_error where a socket cannot be watched. The connections have this timeout,
+  // as set_send_timeout() sets it; to a socket that is new that is to be done as soon as it
+  // listens, for those that come before this.
+  void listen(std::vector<Socket> sockets, Duration send_timeout);
   // Starts a connection that has been accepted before, if it is admitted.
   void let_in(AcceptedConnection accepted);
   // To be called when a session is over: there may be room again.
@@ -107,7 +99,7 @@ class Acceptor {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<DatagramReceiver> receiver_;  // where any of them takes datagrams
   DatagramLosses losses_;
-  Timeouts timeouts_;
+  Duration send_timeout_ = kUnlimited;
   CallTimer retry_;
   Pause paused_ = Pause::no;
   TimePoint last_said_ = TimePoint::min();

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "net/socket.hpp"
 #include "serve/blocking_client.hpp"
 #include "serve/crash_note.hpp"
 
@@ -76,6 +77,16 @@ void BlockingConnection::interrupt() {
   (void)::shutdown(socket_.get(), SHUT_RDWR);
 }
 
+void BlockingConnection::end_if_silent() {
+  if (!wait_.is_given_up()) return;
+  silent_ = true;
+  (void)::shutdown(socket_.get(), SHUT_RD);
+}
+
+void BlockingConnection::watch_silence() {
+  set_receive_timeout(socket_.get(), context_.settings.idle_timeout);
+}
+
 Duration BlockingConnection::send_timeout(const ListenerSettings& settings) {
   if (settings.write_timeout == kUnlimited) return settings.idle_timeout;
   return std::min(settings.idle_timeout, WriteProgress::interval(settings.write_timeout));
@@ -102,7 +113,13 @@ ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
 }
 
 [[gnu::hot]] Received BlockingConnection::receive() {
-  return receive_from(socket_.get(), buffers_, flags_);
+  if (flags_ != 0) return receive_from(socket_.get(), buffers_, flags_);
+  wait_.begin();
+  Received received = receive_from(socket_.get(), buffers_, 0);
+  wait_.end();
+  // The end of the stream is the host's doing then: nothing has come, and nothing will.
+  if (received.result == 0 && silent_) received.result = kNotYet;
+  return received;
 }
 
 [[gnu::hot]] ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
@@ -135,7 +152,7 @@ void BlockingConnection::after_call(ssize_t result) {
   if (cancelled()) {
     if (!finished()) break_off(ECANCELED);
   } else if (result == kNotYet) {
-    break_off(ETIMEDOUT, SessionLimit::idle);  // the socket's own timeout
+    break_off(ETIMEDOUT, SessionLimit::idle);
   } else if (result != -EINTR) {
     silent_for_ = Duration::zero();
   }
@@ -161,6 +178,7 @@ void BlockingConnection::poll_for_first() {
   // Without events, at worst a drain is noticed late.
   (void)context_.stop.make_events();
   if (cancelled()) return;
+  if (silent_) return break_off(ETIMEDOUT, SessionLimit::idle);
   if (context_.stop.draining() && drain_ends_a_read()) return end_reads_on_drain();
 
   // What the layer holds, poll(2) knows nothing of.

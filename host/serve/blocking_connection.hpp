@@ -2,9 +2,9 @@
 // system call that carries it out. Only where several things are waited for at once, and where the
 // session has client connections, does poll(2) wait for the first of them.
 //
-// The socket blocks. Its SO_RCVTIMEO is the listener's idle_timeout, and its SO_SNDTIMEO what
-// send_timeout() says. The end of a session that lasts too long comes from outside, by interrupt(),
-// unless it is seen here first.
+// The socket blocks. Its SO_SNDTIMEO is what send_timeout() says. That a read has waited for longer
+// than idle_timeout is told from outside, by end_if_silent(); so is that the session has lasted too
+// long, by interrupt(), unless that is seen here first.
 #pragma once
 
 #include <poll.h>
@@ -16,6 +16,7 @@
 
 #include "serve/client_set.hpp"
 #include "serve/connection.hpp"
+#include "serve/idle_watch.hpp"
 #include "serve/write_progress.hpp"
 
 namespace berth {
@@ -26,10 +27,11 @@ namespace berth {
 
 class BlockingConnection final : public Connection {
  public:
-  // The timers are for this connection alone, the buffers for this thread.
+  // The timers are for this connection alone, the buffers for this thread. In `wait` it is noted
+  // when the client is waited for.
   BlockingConnection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers,
-                     BufferPool& buffers)
-      : Connection(context, std::move(accepted)), timers_(timers), buffers_(buffers) {}
+                     BufferPool& buffers, ClientWait& wait)
+      : Connection(context, std::move(accepted)), timers_(timers), buffers_(buffers), wait_(wait) {}
 
   // Serves from the first byte to the last; returns when the session is over and its socket closed.
   void serve();
@@ -39,6 +41,12 @@ class BlockingConnection final : public Connection {
   // context.stop alone. Async-signal-safe, and safe from any thread while serve() has not returned.
   void interrupt();
   [[nodiscard]] bool interrupted() const { return interrupted_; }
+  // Ends it for its client's silence, if what it waits for now has been given up (ClientWait). As
+  // safe as interrupt().
+  void end_if_silent();
+  // From now on reads give up by themselves, where nobody is left to call that. As safe, and where
+  // a signal handler calls it (SA_RESTART) for the read that it interrupts too.
+  void watch_silence();
 
   // How long a system call may wait for room before it has to be looked whether there will be any.
   [[nodiscard]] static Duration send_timeout(const ListenerSettings& settings);
@@ -73,6 +81,7 @@ class BlockingConnection final : public Connection {
 
   TimerQueue& timers_;
   BufferPool& buffers_;
+  ClientWait& wait_;
   bool goes_on_ = false;      // what is pending is to be carried on before anything is waited for
   int flags_ = MSG_DONTWAIT;  // for the next recv or send: or 0, where there is nothing else to do
 
@@ -80,6 +89,7 @@ class BlockingConnection final : public Connection {
   Duration silent_for_{0};
   WriteProgress progress_;  // of the write that waits
   std::atomic<bool> interrupted_{false};
+  std::atomic<bool> silent_{false};  // the client, for too long
 
   std::unique_ptr<ClientSet> clients_;  // made when first needed
   // What poll(2) was given where there are any, this connection's own first, and whose the rest is.

@@ -136,7 +136,7 @@ Result<void> ListenerTable::make_listeners(std::map<ListenerId, ListeningSockets
       if (address.taken_over) continue;  // others serve there; the worker does it when it does
       if (is_datagram(address.scheme)) continue;
       for (const Fd& socket : address.sockets) {
-        Acceptor::set_timeouts(socket.get(), timeouts_for(listener->settings()));
+        set_send_timeout(socket.get(), send_timeout_for(listener->settings()));
       }
     }
     listeners_[id] = std::move(listener);

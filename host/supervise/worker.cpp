@@ -29,10 +29,10 @@ std::unique_ptr<Admission> make_admission(EventLoop& loop, const SessionContext&
 
 }  // namespace
 
-Acceptor::Timeouts timeouts_for(const ListenerSettings& settings) {
+Duration send_timeout_for(const ListenerSettings& settings) {
   // An event loop looks at the clock itself.
-  if (!find_model(settings.model)->blocking_sockets) return {};
-  return {.receive = settings.idle_timeout, .send = BlockingConnection::send_timeout(settings)};
+  if (!find_model(settings.model)->blocking_sockets) return kUnlimited;
+  return BlockingConnection::send_timeout(settings);
 }
 
 Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
@@ -49,7 +49,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
                          .on_session_end = [this] { on_session_end(); },
                          .close_copies = headers_ ? [this] { headers_->close_copies(); }
                                                   : std::function<void()>()})),
-      timeouts_(timeouts_for(sessions_.settings)),
+      send_timeout_(send_timeout_for(sessions_.settings)),
       sockets_(std::move(sockets)),
       admission_(make_admission(*loop_, sessions_, board_)),
       acceptor_(
@@ -134,7 +134,7 @@ void Worker::serve() {
       sockets.push_back({Fd(number), scheme});
       continue;
     }
-    Acceptor::set_timeouts(number, timeouts_);
+    set_send_timeout(number, send_timeout_);
     // Those that joined others at their address have not listened before; to the rest this only
     // tells the backlog, which may be another one now.
     if (::listen(number, sessions_.settings.backlog) != 0) {
@@ -142,7 +142,7 @@ void Worker::serve() {
     }
     sockets.push_back({Fd(number), scheme});
   }
-  acceptor_.listen(std::move(sockets), timeouts_);
+  acceptor_.listen(std::move(sockets), send_timeout_);
 }
 
 void Worker::start_session(AcceptedConnection connection) {

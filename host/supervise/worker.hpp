@@ -17,7 +17,7 @@
 namespace berth {
 
 // What the listening sockets of such a listener pass on to their connections.
-[[nodiscard]] Acceptor::Timeouts timeouts_for(const ListenerSettings& settings);
+[[nodiscard]] Duration send_timeout_for(const ListenerSettings& settings);
 
 class Worker {
  public:
@@ -61,7 +61,7 @@ class Worker {
   // Where the listener has proxies. Before the model, which may fork at once.
   std::unique_ptr<HeaderReader> headers_;
   std::unique_ptr<Model> model_;
-  const Acceptor::Timeouts timeouts_;
+  const Duration send_timeout_;
   std::vector<ListeningSocket> sockets_;  // until it serves
   std::unique_ptr<Admission> admission_;  // where the listener restricts who is let in
   Acceptor acceptor_;

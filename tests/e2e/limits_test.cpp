@@ -1,5 +1,6 @@
 // What a listener takes and no more: connections, silence, descriptors.
 #include <doctest/doctest.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 
@@ -117,6 +118,17 @@ TEST_CASE_TEMPLATE("a client that says nothing is let go after idle_timeout", Mo
   host.log().wait_for("the client was silent for too long");
   CHECK(host.log().count(silent.address() + ": session destroyed") == 1);
   CHECK(sleeping.read_line() == "slept");  // it was the handler that took its time
+}
+
+TEST_CASE_TEMPLATE("a silent client is let go too whose worker has been killed", Model, e2e::Fork,
+                   e2e::SignalFork, e2e::Prefork) {
+  HostProcess host(one_listener(Model::name, "probe", {"idle_timeout: 500ms"}));
+  host.expect_error("was killed by SIGKILL");
+  Client silent(host.port());
+  REQUIRE(silent.ask("id") == "1");
+  ::kill(host.worker(), SIGKILL);
+  silent.wait_until_closed();
+  host.log().wait_for("session destroyed");
 }
 
 TEST_CASE_TEMPLATE("a client that never reads holds up nobody and is let go", Model, EACH_MODEL) {

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/time.h>
 
 #include <chrono>
 #include <fstream>
@@ -14,10 +13,12 @@
 #include <mutex>
 #include <optional>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "net/socket.hpp"
 #include "plugin/handler.hpp"
 #include "serve/blocking_connection.hpp"
 #include "serve/loop_connection.hpp"
@@ -153,26 +154,32 @@ class Session {
     return made;
   }
 
-  void set_timeout(int option, Duration limit) {
-    if (limit == kUnlimited || !pair_.served) return;
-    const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(limit).count();
-    const timeval timeout{whole / 1'000'000, whole % 1'000'000};
-    REQUIRE(::setsockopt(pair_.served.get(), SOL_SOCKET, option, &timeout, sizeof timeout) == 0);
-  }
-
   void serve_blocking() {
     // As the acceptor's sockets have it.
-    set_timeout(SO_RCVTIMEO, settings.idle_timeout);
-    set_timeout(SO_SNDTIMEO, BlockingConnection::send_timeout(settings));
+    set_send_timeout(pair_.served.get(), BlockingConnection::send_timeout(settings));
     TimerQueue timers;
+    ClientWait wait;
     {
       const std::scoped_lock lock(blocking_mutex_);
-      blocking_.emplace(context, accepted(), timers, buffers_);
+      blocking_.emplace(context, accepted(), timers, buffers_, wait);
     }
+    std::jthread watch([this, &wait](const std::stop_token& stop) { watch_idle(wait, stop); });
     blocking_->serve();
     report = blocking_->report();
     const std::scoped_lock lock(blocking_mutex_);
     blocking_.reset();
+  }
+  // As the models' IdleWatch does it.
+  void watch_idle(ClientWait& wait, const std::stop_token& stop) {
+    if (settings.idle_timeout == kUnlimited) return;
+    SeenWait seen;
+    while (!stop.stop_requested()) {
+      std::this_thread::sleep_for(IdleWatch::interval(settings.idle_timeout));
+      const std::scoped_lock lock(blocking_mutex_);
+      if (blocking_ && seen.is_over(wait, settings.idle_timeout, Clock::now())) {
+        blocking_->end_if_silent();
+      }
+    }
   }
 
   void serve_in_loop() {

@@ -1,0 +1,69 @@
+// idle_timeout of sessions that block. A session only notes that it begins to wait for its client
+// and that it is through; it takes no time and sets no timer, which each message would pay for. Its
+// worker looks at the notes now and then: a wait that it has seen go on for idle_timeout is over.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "base/clock.hpp"
+#include "serve/event_loop.hpp"
+
+namespace berth {
+
+// The notes of one session, in memory that it shares with its worker.
+class ClientWait {
+ public:
+  // By the session alone.
+  void begin() { count(); }
+  void end() { count(); }
+  // By the session: whether what it waits for now has been given up. Async-signal-safe.
+  [[nodiscard]] bool is_given_up() const { return is_wait(turn_) && given_up_ == turn_; }
+
+ private:
+  friend class SeenWait;
+  using Turn = std::uint32_t;
+  static bool is_wait(Turn turn) { return turn % 2 == 1; }
+  void count() {
+    turn_.store(turn_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  std::atomic<Turn> turn_{0};      // one more at each beginning and each end
+  std::atomic<Turn> given_up_{0};  // the worker's: of the wait that is over
+};
+
+// What the worker has seen of them.
+class SeenWait {
+ public:
+  // To be called at each look. True where the same wait has been seen for so long: it is given up
+  // then, and the session is to be woken. Once in that time.
+  [[nodiscard]] bool is_over(ClientWait& wait, Duration limit, TimePoint now);
+
+ private:
+  ClientWait::Turn turn_ = 0;
+  TimePoint since_;
+};
+
+// When a worker looks.
+class IdleWatch {
+ public:
+  // `look` looks at all sessions; false if there is none.
+  IdleWatch(EventLoop& loop, Duration limit, std::function<bool()> look);
+
+  void on_session_start() {
+    if (!timer_.armed() && limit_ != kUnlimited) next();
+  }
+  // How often: a sixteenth of the limit, a second at most. A silence is noticed late by no more
+  // than two of them.
+  [[nodiscard]] static Duration interval(Duration limit);
+
+ private:
+  void next() { timer_.arm(after(loop_.now(), interval(limit_))); }
+
+  EventLoop& loop_;
+  Duration limit_;
+  CallTimer timer_;
+};
+
+}  // namespace berth
