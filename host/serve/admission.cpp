@@ -10,9 +10,6 @@ namespace berth {
 
 namespace {
 
-// At most one line in so long.
-constexpr Duration kQuiet = std::chrono::seconds(10);
-
 bool any_contains(const std::vector<Network>& networks, const Peer& peer) {
   return std::any_of(networks.begin(), networks.end(),
                      [&](const Network& network) { return network.contains(peer); });
@@ -39,12 +36,9 @@ bool Admission::restricts(const ListenerSettings& settings) {
 }
 
 Admission::Admission(EventLoop& loop, const SessionContext& sessions, DenialCounters& counters)
-    : loop_(loop),
-      sessions_(sessions),
+    : sessions_(sessions),
       counters_(counters),
-      tell_(loop.timers(), [this] { tell_rest(); }) {}
-
-Admission::~Admission() { tell_rest(); }
+      log_(loop, [this](const RefusalLog::Rest& rest) { tell_rest(rest); }) {}
 
 bool Admission::admits(const Peer& peer) {
   if (!is_allowed(sessions_.settings, peer)) {
@@ -61,14 +55,10 @@ bool Admission::admits(const Peer& peer) {
 void Admission::deny(Denial kind, const Peer& peer) {
   const auto index = static_cast<std::size_t>(kind);
   ++counters_.by_kind[index];
-  if (tell_.armed()) {
-    ++untold_[index];
-    last_ = peer;
-    return;
+  if (log_.tells_at_once(peer)) {
+    return sessions_.log.warn("connection from {} denied: {}", peer.text(), reason(kind, peer));
   }
-  sessions_.log.warn("connection from {} denied: {}", peer.text(), reason(kind, peer));
-  said_ = loop_.now();
-  tell_.arm(after(said_, kQuiet));
+  ++untold_[index];
 }
 
 std::string Admission::reason(Denial kind, const Peer& peer) const {
@@ -85,18 +75,13 @@ std::string Admission::reason(Denial kind, const Peer& peer) const {
                    settings.max_connections_per_source.connections);
 }
 
-void Admission::tell_rest() {
+void Admission::tell_rest(const RefusalLog::Rest& rest) {
   const std::uint64_t by_address = untold_[static_cast<std::size_t>(Denial::address)];
   const std::uint64_t per_source = untold_[static_cast<std::size_t>(Denial::source)];
-  const std::uint64_t count = by_address + per_source;
-  if (count == 0) return;
-  const auto since = std::chrono::ceil<std::chrono::seconds>(loop_.now() - said_);
   sessions_.log.warn("{} more connection{} denied in the last {} ({}), the last of them from {}",
-                     count, count == 1 ? "" : "s", format_duration(since),
-                     describe_denials(by_address, per_source), last_.text());
+                     rest.count, rest.count == 1 ? "" : "s", format_duration(rest.within),
+                     describe_denials(by_address, per_source), rest.last.text());
   untold_ = {};
-  said_ = loop_.now();
-  tell_.arm(after(said_, kQuiet));
 }
 
 }  // namespace berth

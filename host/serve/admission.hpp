@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "serve/event_loop.hpp"
+#include "serve/refusal_log.hpp"
 #include "serve/session_context.hpp"
 
 namespace berth {
@@ -43,7 +44,6 @@ class Admission {
 
   // All of it outlives this.
   Admission(EventLoop& loop, const SessionContext& sessions, DenialCounters& counters);
-  ~Admission();
 
   // Whether the connection may be served. It then counts for its source until
   // SessionContext::give_back().
@@ -54,15 +54,12 @@ class Admission {
  private:
   void deny(Denial kind, const Peer& peer);
   [[nodiscard]] std::string reason(Denial kind, const Peer& peer) const;
-  void tell_rest();
+  void tell_rest(const RefusalLog::Rest& rest);
 
-  EventLoop& loop_;
   const SessionContext& sessions_;
   DenialCounters& counters_;
-  CallTimer tell_;  // armed: a line was written, and what is denied until then is told then
-  std::array<std::uint64_t, kDenialKinds> untold_{};
-  Peer last_;       // of those
-  TimePoint said_;  // when the last line was written
+  std::array<std::uint64_t, kDenialKinds> untold_{};  // of the log's rest
+  RefusalLog log_;
 };
 
 }  // namespace berth

@@ -17,13 +17,6 @@
 
 namespace berth {
 
-namespace {
-
-// At most one line in so long.
-constexpr Duration kQuiet = std::chrono::seconds(10);
-
-}  // namespace
-
 // A connection, its header as far as it has come, and the watch for the rest of it.
 class HeaderReader::Waiting final : public Watcher {
  public:
@@ -49,9 +42,9 @@ HeaderReader::HeaderReader(EventLoop& loop, const SessionContext& sessions,
       let_in_(std::move(let_in)),
       on_end_(std::move(on_end)),
       late_(loop.timers(), [this] { end_late(); }),
-      tell_(loop.timers(), [this] { tell_rest(); }) {}
+      log_(loop, [this](const RefusalLog::Rest& rest) { tell_rest(rest); }) {}
 
-HeaderReader::~HeaderReader() { tell_rest(); }
+HeaderReader::~HeaderReader() = default;
 
 bool HeaderReader::expects_from(const Peer& peer) const {
   const auto& proxies = sessions_.settings.proxy_from;
@@ -183,26 +176,15 @@ void HeaderReader::cannot_read(const Peer& proxy, int error) {
 }
 
 void HeaderReader::refuse(const Peer& proxy, const std::string& why) {
-  if (tell_.armed()) {
-    ++untold_;
-    last_ = proxy;
-    return;
-  }
+  if (!log_.tells_at_once(proxy)) return;
   sessions_.log.warn("connection from {} is closed: {}", proxy.text(), why);
-  said_ = loop_.now();
-  tell_.arm(after(said_, kQuiet));
 }
 
-void HeaderReader::tell_rest() {
-  if (untold_ == 0) return;
-  const auto since = std::chrono::ceil<std::chrono::seconds>(loop_.now() - said_);
+void HeaderReader::tell_rest(const RefusalLog::Rest& rest) {
   sessions_.log.warn(
       "{} more connection{} closed in the last {} for want of a good PROXY header, the last of "
       "them from {}",
-      untold_, untold_ == 1 ? "" : "s", format_duration(since), last_.text());
-  untold_ = 0;
-  said_ = loop_.now();
-  tell_.arm(after(said_, kQuiet));
+      rest.count, rest.count == 1 ? "" : "s", format_duration(rest.within), rest.last.text());
 }
 
 }  // namespace berth

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "serve/event_loop.hpp"
+#include "serve/refusal_log.hpp"
 #include "serve/session_context.hpp"
 
 namespace berth {
@@ -57,7 +58,7 @@ class HeaderReader {
   void end_late();
   void cannot_read(const Peer& proxy, int error);
   void refuse(const Peer& proxy, const std::string& why);
-  void tell_rest();
+  void tell_rest(const RefusalLog::Rest& rest);
 
   EventLoop& loop_;
   const SessionContext& sessions_;
@@ -65,10 +66,7 @@ class HeaderReader {
   std::function<void()> on_end_;
   std::list<Waiting> waiting_;  // the first is the first whose time is over
   CallTimer late_;
-  CallTimer tell_;  // armed: a line was written, and who is refused until then is told of then
-  std::uint64_t untold_ = 0;
-  Peer last_;       // of those
-  TimePoint said_;  // when the last line was written
+  RefusalLog log_;
 };
 
 }  // namespace berth
