@@ -11,7 +11,7 @@
 #include "config/value_reader.hpp"
 #include "model/model.hpp"
 #include "net/address.hpp"
-#include "net/parse_multicast.hpp"
+#include "net/address_text.hpp"
 
 namespace berth {
 namespace {

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "net/address_text.hpp"
 #include "net/parse_multicast.hpp"
 #include "net/parse_unix_address.hpp"
 
@@ -18,8 +19,6 @@ bool is_ipv4(const std::string& host) {
   in_addr ignored;
   return inet_pton(AF_INET, host.c_str(), &ignored) == 1;
 }
-
-bool is_visible(char c) { return c > ' ' && c < '\x7f'; }
 
 // A zone (`fe80::1%eth0`) is left to the resolver, which knows this machine's interfaces; but no
 // part of a host may be hidden from the resolver or from who reads the log, behind a zero, say.
@@ -38,10 +37,6 @@ bool is_name_character(char c) {
 
 bool is_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-Error wrong(std::string_view text, const std::string& what, const std::string& remedy) {
-  return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
 }
 
 // What an address like `text` begins with: "udp://".
@@ -71,16 +66,16 @@ Error no_scheme(std::string_view text) {
   const bool says_unix = rest.starts_with("unix:");
   if (says_unix) rest.remove_prefix(5);
   if ((rest.starts_with('/') && !rest.starts_with("//")) || rest.starts_with('@')) {
-    return wrong(text, "has no scheme", "write unix://" + std::string(rest));
+    return wrong_address(text, "has no scheme", "write unix://" + std::string(rest));
   }
   if (says_unix && !rest.empty() && !is_digits(rest)) {
-    return wrong(text, "has no scheme", "write unix:///" + std::string(rest));
+    return wrong_address(text, "has no scheme", "write unix:///" + std::string(rest));
   }
   rest = text;
   // `tcp:host:port` and `tcp:/host:port` are slips of the pen, not hosts named tcp.
   if (rest.starts_with("tcp:") && !is_digits(rest.substr(4))) rest.remove_prefix(4);
   rest.remove_prefix(std::min(rest.find_first_not_of('/'), rest.size()));
-  return wrong(text, "has no scheme", "write tcp://" + completed(rest));
+  return wrong_address(text, "has no scheme", "write tcp://" + completed(rest));
 }
 
 // The part of a URL between `://` and the end, divided but not yet judged.
@@ -96,13 +91,13 @@ Result<Parts> divide(std::string_view text, std::string_view authority) {
   if (authority.starts_with('[')) {
     const auto end = authority.find(']');
     if (end == std::string_view::npos)
-      return wrong(text, "lacks a ']'", "write " + start_of(text) + "[::1]:50007");
+      return wrong_address(text, "lacks a ']'", "write " + start_of(text) + "[::1]:50007");
     parts.bracketed = true;
     parts.host = authority.substr(1, end - 1);
     after_host = authority.substr(end + 1);
     if (!after_host.empty() && after_host.front() != ':') {
-      return wrong(text, "goes on after the ']'",
-                   "write " + start_of(text) + "[" + parts.host + "]:PORT");
+      return wrong_address(text, "goes on after the ']'",
+                           "write " + start_of(text) + "[" + parts.host + "]:PORT");
     }
   } else {
     const auto colon = authority.rfind(':');
@@ -118,41 +113,43 @@ std::optional<Error> unbracketed_ipv6(std::string_view text, std::string_view au
   if (parts.bracketed || parts.host.find(':') == std::string::npos) return std::nullopt;
   // `::1:50007` is an IPv6 address as a whole too, but was hardly meant as one.
   if (parts.port && is_ipv6(parts.host)) {
-    return wrong(text, "has an IPv6 address without brackets",
-                 "write " + start_of(text) + "[" + parts.host + "]:" + *parts.port);
+    return wrong_address(text, "has an IPv6 address without brackets",
+                         "write " + start_of(text) + "[" + parts.host + "]:" + *parts.port);
   }
   if (is_ipv6(std::string(authority))) {
-    return wrong(text, "has an IPv6 address without brackets",
-                 "write " + start_of(text) + "[" + std::string(authority) + "]:PORT");
+    return wrong_address(text, "has an IPv6 address without brackets",
+                         "write " + start_of(text) + "[" + std::string(authority) + "]:PORT");
   }
-  return wrong(text, "has more than one ':' after " + start_of(text),
-               "write " + start_of(text) + "HOST:PORT, with brackets around an IPv6 address");
+  return wrong_address(
+      text, "has more than one ':' after " + start_of(text),
+      "write " + start_of(text) + "HOST:PORT, with brackets around an IPv6 address");
 }
 
 std::optional<Error> wrong_host(std::string_view text, const Parts& parts) {
   const std::string& host = parts.host;
   if (host.empty() || host == "*") {
     const std::string port = parts.port.value_or("PORT");
-    return wrong(text, "names no host",
-                 "write " + start_of(text) + "0.0.0.0:" + port +
-                     " for all IPv4 addresses of this machine, " + start_of(text) + "[::]:" + port +
-                     " for all IPv6 ones");
+    return wrong_address(text, "names no host",
+                         "write " + start_of(text) + "0.0.0.0:" + port +
+                             " for all IPv4 addresses of this machine, " + start_of(text) +
+                             "[::]:" + port + " for all IPv6 ones");
   }
   if (parts.bracketed) {
     if (is_ipv6(host)) return std::nullopt;
-    return wrong(text, "has '" + host + "' in brackets, which is not an IPv6 address",
-                 "only IPv6 addresses take brackets, like " + start_of(text) + "[::1]:50007");
+    return wrong_address(
+        text, "has '" + host + "' in brackets, which is not an IPv6 address",
+        "only IPv6 addresses take brackets, like " + start_of(text) + "[::1]:50007");
   }
   if (host.find('@') != std::string::npos) {
-    return wrong(text, "has a user name", "leave off everything up to the '@'");
+    return wrong_address(text, "has a user name", "leave off everything up to the '@'");
   }
   if (!std::all_of(host.begin(), host.end(), is_name_character)) {
-    return wrong(text, "has a host that cannot be one",
-                 "a host name takes letters, digits, '-', '_' and '.'");
+    return wrong_address(text, "has a host that cannot be one",
+                         "a host name takes letters, digits, '-', '_' and '.'");
   }
   if (host.find_first_not_of("0123456789.") == std::string::npos && !is_ipv4(host)) {
-    return wrong(text, "has '" + host + "', which is not an IPv4 address",
-                 "an IPv4 address is four numbers up to 255, like 127.0.0.1");
+    return wrong_address(text, "has '" + host + "', which is not an IPv4 address",
+                         "an IPv4 address is four numbers up to 255, like 127.0.0.1");
   }
   return std::nullopt;
 }
@@ -160,19 +157,19 @@ std::optional<Error> wrong_host(std::string_view text, const Parts& parts) {
 Result<std::uint16_t> parse_port(std::string_view text, const Parts& parts) {
   if (!parts.port) {
     const std::string host = parts.bracketed ? "[" + parts.host + "]" : parts.host;
-    return wrong(
+    return wrong_address(
         text, "has no port",
         "write " + start_of(text) + host + ":PORT, PORT from 1 to 65535, or 0 for any free one");
   }
   if (!is_digits(*parts.port)) {
-    return wrong(text, "has '" + *parts.port + "' for a port, which is not a number",
-                 "a port is a number from 1 to 65535, or 0 for any free one");
+    return wrong_address(text, "has '" + *parts.port + "' for a port, which is not a number",
+                         "a port is a number from 1 to 65535, or 0 for any free one");
   }
   std::uint16_t port = 0;
   const char* end = parts.port->data() + parts.port->size();
   if (std::from_chars(parts.port->data(), end, port).ec != std::errc{}) {
-    return wrong(text, "has port " + *parts.port + ", which is too large",
-                 "a port is a number from 1 to 65535, or 0 for any free one");
+    return wrong_address(text, "has port " + *parts.port + ", which is too large",
+                         "a port is a number from 1 to 65535, or 0 for any free one");
   }
   return port;
 }
@@ -182,16 +179,16 @@ Result<std::uint16_t> parse_port(std::string_view text, const Parts& parts) {
 Result<Address> parse_address(std::string_view text) {
   if (text.empty()) return Error{"the address is empty: write tcp://HOST:PORT or unix:///PATH"};
   if (text.find_first_of(" \t\r\n") != std::string_view::npos) {
-    return wrong(text, "has a space in it", "write it without one");
+    return wrong_address(text, "has a space in it", "write it without one");
   }
   const auto scheme_end = text.find("://");
   if (scheme_end == std::string_view::npos) return no_scheme(text);
   const auto scheme = scheme_named(text.substr(0, scheme_end));
   std::string_view authority = text.substr(scheme_end + 3);
   if (!scheme) {
-    return wrong(text, "has the scheme '" + std::string(text.substr(0, scheme_end)) + "'",
-                 "there are tcp://, tls://, udp://, unix:// and unixgram://, as in tcp://" +
-                     completed(authority));
+    return wrong_address(text, "has the scheme '" + std::string(text.substr(0, scheme_end)) + "'",
+                         "there are tcp://, tls://, udp://, unix:// and unixgram://, as in tcp://" +
+                             completed(authority));
   }
   if (is_unix(*scheme)) return parse_unix_address(text, *scheme, authority);
   const auto path = authority.find_first_of("/?#");
@@ -200,9 +197,9 @@ Result<Address> parse_address(std::string_view text) {
     settings = authority.substr(path + 1);
     authority = authority.substr(0, path);
   } else if (path != std::string_view::npos) {
-    return wrong(text, "goes on after the port",
-                 "leave off '" + std::string(authority.substr(path)) + "', as in " +
-                     start_of(text) + completed(authority));
+    return wrong_address(text, "goes on after the port",
+                         "leave off '" + std::string(authority.substr(path)) + "', as in " +
+                             start_of(text) + completed(authority));
   }
 
   Result<Parts> parts = divide(text, authority);

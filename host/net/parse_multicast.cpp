@@ -1,6 +1,5 @@
 #include "net/parse_multicast.hpp"
 
-#include <arpa/inet.h>
 #include <net/if.h>
 
 #include <algorithm>
@@ -8,14 +7,11 @@
 
 #include "base/source.hpp"
 #include "net/address_settings.hpp"
+#include "net/address_text.hpp"
 
 namespace berth {
 
 namespace {
-
-Error wrong(std::string_view text, const std::string& what, const std::string& remedy) {
-  return Error{"address '" + std::string(text) + "' " + what + ": " + remedy};
-}
 
 // "udp://[::]:5000", beside a group of IPv6.
 std::string everywhere(const std::string& group, std::uint16_t port) {
@@ -31,23 +27,25 @@ bool is_interface(std::string_view name) {
 
 std::optional<Error> take_group(std::string_view text, const std::string& group, Address& address) {
   if (!is_multicast(group)) {
-    return wrong(text, "has the group '" + group + "'",
-                 "a group is an address from 224.0.0.0 to 239.255.255.255, or one of IPv6 that "
-                 "begins with ff");
+    return wrong_address(
+        text, "has the group '" + group + "'",
+        "a group is an address from 224.0.0.0 to 239.255.255.255, or one of IPv6 that "
+        "begins with ff");
   }
   const int family = family_of(address.host);
   if (family != AF_UNSPEC && family != family_of(group)) {
-    return wrong(text, "has the group " + group + ", which is not of the address's kind",
-                 "write " + everywhere(group, address.port) + "?group=" + group);
+    return wrong_address(text, "has the group " + group + ", which is not of the address's kind",
+                         "write " + everywhere(group, address.port) + "?group=" + group);
   }
   if (family != AF_UNSPEC && !is_unspecified(address.host)) {
-    return wrong(text, "has a group, and a host of its own",
-                 "to a socket of one address nothing comes that was sent to a group: write " +
-                     everywhere(group, address.port) + "?group=" + group);
+    return wrong_address(
+        text, "has a group, and a host of its own",
+        "to a socket of one address nothing comes that was sent to a group: write " +
+            everywhere(group, address.port) + "?group=" + group);
   }
   auto& groups = address.multicast.groups;
   if (std::find(groups.begin(), groups.end(), group) != groups.end()) {
-    return wrong(text, "has the group " + group + " twice", "leave off one of them");
+    return wrong_address(text, "has the group " + group + " twice", "leave off one of them");
   }
   groups.push_back(group);
   return std::nullopt;
@@ -59,15 +57,17 @@ std::optional<Error> take_setting(std::string_view text, const AddressSetting& s
   if (key == "group") return take_group(text, std::string(value), address);
   if (key != "interface") {
     const std::vector<std::string> known = {"group", "interface"};
-    return wrong(text, "has '" + std::string(key) + "' behind the '?'" + did_you_mean(key, known),
-                 "there can be " + one_of(known) + ", as in ?group=239.1.2.3&interface=eth0");
+    return wrong_address(
+        text, "has '" + std::string(key) + "' behind the '?'" + did_you_mean(key, known),
+        "there can be " + one_of(known) + ", as in ?group=239.1.2.3&interface=eth0");
   }
   if (!address.multicast.interface_name.empty()) {
-    return wrong(text, "has 'interface' twice", "leave off one of them");
+    return wrong_address(text, "has 'interface' twice", "leave off one of them");
   }
   if (!is_interface(value)) {
-    return wrong(text, "has the interface '" + std::string(value) + "'",
-                 "write its name, like eth0 (ip link lists them), or an IPv4 address that it has");
+    return wrong_address(
+        text, "has the interface '" + std::string(value) + "'",
+        "write its name, like eth0 (ip link lists them), or an IPv4 address that it has");
   }
   address.multicast.interface_name = value;
   return std::nullopt;
@@ -75,42 +75,23 @@ std::optional<Error> take_setting(std::string_view text, const AddressSetting& s
 
 }  // namespace
 
-int family_of(const std::string& host) {
-  in6_addr ignored;
-  if (inet_pton(AF_INET, host.c_str(), &ignored) == 1) return AF_INET;
-  if (inet_pton(AF_INET6, host.c_str(), &ignored) == 1) return AF_INET6;
-  return AF_UNSPEC;
-}
-
-bool is_unspecified(const std::string& host) {
-  in_addr ipv4;
-  if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return ipv4.s_addr == INADDR_ANY;
-  in6_addr ipv6;
-  return inet_pton(AF_INET6, host.c_str(), &ipv6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&ipv6);
-}
-
-bool is_multicast(const std::string& host) {
-  in_addr ipv4;
-  if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return IN_MULTICAST(ntohl(ipv4.s_addr));
-  in6_addr ipv6;
-  return inet_pton(AF_INET6, host.c_str(), &ipv6) == 1 && IN6_IS_ADDR_MULTICAST(&ipv6);
-}
-
 std::optional<Error> take_multicast(std::string_view text, std::optional<std::string_view> settings,
                                     Address& address) {
   if (is_multicast(address.host)) {
-    return wrong(text, "has a group of multicast for a host",
-                 "write " + everywhere(address.host, address.port) + "?group=" + address.host);
+    return wrong_address(
+        text, "has a group of multicast for a host",
+        "write " + everywhere(address.host, address.port) + "?group=" + address.host);
   }
   if (!settings) return std::nullopt;
-  if (settings->empty()) return wrong(text, "has nothing behind the '?'", "leave it off");
+  if (settings->empty()) return wrong_address(text, "has nothing behind the '?'", "leave it off");
   for (const AddressSetting& setting : divide_settings(*settings)) {
     if (auto error = take_setting(text, setting, address)) return error;
   }
   if (address.multicast.groups.empty()) {
-    return wrong(text, "names an interface and no group",
-                 "an interface is where groups are joined: write ?group=239.1.2.3&interface=" +
-                     address.multicast.interface_name);
+    return wrong_address(
+        text, "names an interface and no group",
+        "an interface is where groups are joined: write ?group=239.1.2.3&interface=" +
+            address.multicast.interface_name);
   }
   return std::nullopt;
 }

@@ -14,11 +14,4 @@ namespace berth {
                                                   std::optional<std::string_view> settings,
                                                   Address& address);
 
-// Of an IP address as text: AF_INET or AF_INET6; of a name AF_UNSPEC.
-[[nodiscard]] int family_of(const std::string& host);
-// Of an IP address as text: whether it stands for a group, of hosts that have joined it.
-[[nodiscard]] bool is_multicast(const std::string& host);
-// Likewise: whether it stands for all that the machine has, 0.0.0.0 or ::.
-[[nodiscard]] bool is_unspecified(const std::string& host);
-
 }  // namespace berth

@@ -7,7 +7,7 @@
 
 #include <new>
 
-#include "net/parse_multicast.hpp"
+#include "net/address_text.hpp"
 #include "net/tls_pem.hpp"
 
 namespace berth {
