@@ -19,7 +19,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kRefused = "  cannot be used: ";
+struct Shown {
+  bool is_usable;
+  std::string text;
+};
+
+// What the child's answer begins with.
+constexpr char kUsable = '+';
+constexpr char kNotUsable = '-';
 
 std::string describe(const berth_plugin& plugin, const fs::path& file) {
   std::string out = file.stem().string() + "  (" + file.string() + ")\n";
@@ -35,16 +42,16 @@ std::string describe(const berth_plugin& plugin, const fs::path& file) {
   return out;
 }
 
-// In a child. Looking at a plugin runs its constructors.
+// In a child, since looking at a plugin runs its constructors: what it is, or why it cannot be
+// used.
 std::string load_and_describe(const fs::path& file, const Privileges& privileges) {
-  const std::string refused = file.stem().string() + std::string(kRefused);
   const auto opened = open_plugin(file);
-  if (!opened) return refused + opened.error().message + "\n";
+  if (!opened) return kNotUsable + opened.error().message;
   const auto dropped = drop_privileges(privileges);
-  if (!dropped) return refused + dropped.error().message + "\n";
+  if (!dropped) return kNotUsable + dropped.error().message;
   const auto plugin = load_plugin(file, opened.value());
-  if (!plugin) return refused + plugin.error().message + "\n";
-  return describe(*plugin.value(), file);
+  if (!plugin) return kNotUsable + plugin.error().message;
+  return kUsable + describe(*plugin.value(), file);
 }
 
 // It was written by a process that had run the plugin's code.
@@ -55,16 +62,21 @@ std::string printable(const std::string& text) {
   return out;
 }
 
-std::string describe_file(const fs::path& file, const Privileges& privileges) {
-  const auto text = try_in_child([&] { return load_and_describe(file, privileges); });
-  if (text) return printable(text.value());
-  return file.stem().string() + std::string(kRefused) + "loading " + file.string() + " " +
-         text.error().message + "\n";
+Shown describe_file(const fs::path& file, const Privileges& privileges) {
+  const auto answer = try_in_child([&] { return load_and_describe(file, privileges); });
+  const bool is_usable = answer && answer.value().starts_with(kUsable);
+  if (is_usable) return {true, printable(answer.value().substr(1))};
+  std::string why =
+      answer ? answer.value() : "loading " + file.string() + " " + answer.error().message;
+  if (why.starts_with(kNotUsable)) why.erase(0, 1);
+  return {false, printable(file.stem().string() + "  cannot be used: " + why)};
 }
 
 int show(const std::vector<fs::path>& folders, const Privileges& privileges) {
   const auto files = all_handlers(folders);
-  for (const auto& file : files) (void)std::fputs(describe_file(file, privileges).c_str(), stdout);
+  for (const auto& file : files) {
+    (void)std::fputs(describe_file(file, privileges).text.c_str(), stdout);
+  }
   if (!files.empty()) return kExitFine;
   (void)std::fputs("no handlers (NAME.so) in", stderr);
   for (const auto& folder : folders) (void)std::fprintf(stderr, " %s", folder.c_str());
@@ -96,10 +108,9 @@ int handlers_command(const std::string& given) {
     return kExitConfig;
   }
   if (!is_plugin) return show(settings.plugin_folders, std::get<Privileges>(privileges));
-  const std::string text = describe_file(given, std::get<Privileges>(privileges));
-  (void)std::fputs(text.c_str(), stdout);
-  const std::string name = fs::path(given).stem().string();
-  return text.starts_with(name + std::string(kRefused)) ? kExitFailed : kExitFine;
+  const Shown shown = describe_file(given, std::get<Privileges>(privileges));
+  (void)std::fputs(shown.text.c_str(), stdout);
+  return shown.is_usable ? kExitFine : kExitFailed;
 }
 
 }  // namespace berth
