@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "scratch.hpp"
 
 namespace berth {
 namespace {
@@ -25,21 +26,8 @@ namespace fs = std::filesystem;
 // A folder for one test's log, gone with it.
 class LogFolder {
  public:
-  LogFolder() {
-    std::string name = (fs::temp_directory_path() / "berth-log-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    folder_ = name;
-  }
-  ~LogFolder() { fs::remove_all(folder_); }
-  LogFolder(const LogFolder&) = delete;
-
-  std::string file() const { return (folder_ / "berth.log").string(); }
-  std::string text() const {
-    std::ifstream stream(file());
-    std::ostringstream content;
-    content << stream.rdbuf();
-    return content.str();
-  }
+  std::string file() const { return (folder_.path / "berth.log").string(); }
+  std::string text() const { return testing::content_of(file()); }
   LogSettings settings(LogFormat format = LogFormat::text) const {
     LogSettings settings;
     settings.format = format;
@@ -48,7 +36,7 @@ class LogFolder {
   }
 
  private:
-  fs::path folder_;
+  testing::Scratch folder_;
 };
 
 std::vector<std::string> lines_of(const std::string& text) {

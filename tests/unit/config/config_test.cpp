@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "config/load.hpp"
+#include "scratch.hpp"
 
 namespace berth {
 namespace {
@@ -16,25 +17,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::load;
 using testing::Loaded;
-
-// A folder with a config in it, gone at the end of the test.
-class ConfigFolder {
- public:
-  ConfigFolder() {
-    std::string name = (fs::temp_directory_path() / "berth-config-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~ConfigFolder() { fs::remove_all(path); }
-  ConfigFolder(const ConfigFolder&) = delete;
-
-  fs::path write(const std::string& text) const {
-    std::ofstream(path / "berth.yaml") << text;
-    return path / "berth.yaml";
-  }
-
-  fs::path path;
-};
 
 std::string mistakes_in_file(const fs::path& file) {
   Diagnostics problems("berth.yaml");
@@ -347,10 +329,10 @@ TEST_CASE("the log's settings are read") {
 }
 
 TEST_CASE("relative paths start at the config's folder") {
-  const ConfigFolder folder;
+  const testing::Scratch folder;
   fs::create_directories(folder.path / "more/handlers");
-  const fs::path file =
-      folder.write("plugins: [more/../more/handlers, .]\nlog: {file: more/x.log}\n" + kSmallest);
+  const fs::path file = folder.file(
+      "berth.yaml", "plugins: [more/../more/handlers, .]\nlog: {file: more/x.log}\n" + kSmallest);
   Diagnostics problems("berth.yaml");
   const HostSettings host = load_config(file, problems);
   REQUIRE(problems.to_text() == "");
@@ -367,13 +349,13 @@ TEST_CASE("a file may begin with a byte order mark and have Windows line ends") 
 }
 
 TEST_CASE("a file that cannot be read is told so") {
-  const ConfigFolder folder;
+  const testing::Scratch folder;
   CHECK(mistakes_in_file(folder.path / "none.yaml") == "berth.yaml: there is no such file\n");
   CHECK(mistakes_in_file(folder.path) ==
         "berth.yaml: this is a folder; give a file: berth run CONFIG\n");
-  CHECK(mistakes_in_file(folder.write("# " + std::string(1 << 20, 'x'))) ==
+  CHECK(mistakes_in_file(folder.file("berth.yaml", "# " + std::string(1 << 20, 'x'))) ==
         "berth.yaml: longer than 1 MiB; this is hardly a config\n");
-  CHECK(mistakes_in_file(folder.write("")) ==
+  CHECK(mistakes_in_file(folder.file("berth.yaml", "")) ==
         "berth.yaml: the file is empty; it needs at least 'listeners:'\n");
   CHECK(mistakes_in_file(folder.path / "berth.yaml" / "x") ==
         "berth.yaml: cannot open it: Not a directory\n");

@@ -2,14 +2,13 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "certificates.hpp"
 #include "config/check_tls.hpp"
 #include "config/load.hpp"
+#include "scratch.hpp"
 
 namespace berth {
 namespace {
@@ -93,22 +92,13 @@ TEST_CASE("each mistake in `tls:` is told at its place") {
         "for keys\n");
 }
 
-class Folder {
- public:
-  Folder() { REQUIRE(::mkdtemp(name_) != nullptr); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(name_); }
-  fs::path put(const std::string& name, const std::string& text, mode_t mode = 0600) const {
-    const fs::path file = fs::path(name_) / name;
-    std::ofstream(file) << text;
-    ::chmod(file.c_str(), mode);
-    return file;
-  }
-
- private:
-  char name_[32] = "/tmp/berth-unit-XXXXXX";
-};
+// A file of this mode in it.
+fs::path put(const testing::Scratch& folder, const std::string& name, const std::string& text,
+             mode_t mode = 0600) {
+  const fs::path file = folder.file(name, text);
+  ::chmod(file.c_str(), mode);
+  return file;
+}
 
 struct Checked {
   std::string problems, warnings;
@@ -136,10 +126,10 @@ bool has(const std::string& text, const std::string& words) {
 TEST_CASE("files are read and tried, and what is wrong with them is told where they are named") {
   const certificates::Authority authority("Authority");
   const certificates::Issued one = authority.issue(), two = authority.issue();
-  const Folder folder;
-  const fs::path certificate = folder.put("a.pem", one.certificate),
-                 key = folder.put("a.key", one.key), other = folder.put("b.key", two.key),
-                 empty = folder.put("empty", "");
+  const testing::Scratch folder;
+  const fs::path certificate = put(folder, "a.pem", one.certificate),
+                 key = put(folder, "a.key", one.key), other = put(folder, "b.key", two.key),
+                 empty = put(folder, "empty", "");
   const Checked good = check(certificate, key);
   CHECK(good.problems == "");
   CHECK(good.warnings == "");
@@ -156,14 +146,14 @@ TEST_CASE("files are read and tried, and what is wrong with them is told where t
 
 TEST_CASE("a key that everybody may read is served with, and warned of") {
   const certificates::Issued issued = certificates::Authority("Authority").issue();
-  const Folder folder;
-  const fs::path certificate = folder.put("a.pem", issued.certificate, 0644);
-  const Checked open = check(certificate, folder.put("open.key", issued.key, 0644));
+  const testing::Scratch folder;
+  const fs::path certificate = put(folder, "a.pem", issued.certificate, 0644);
+  const Checked open = check(certificate, put(folder, "open.key", issued.key, 0644));
   CHECK(open.problems == "");
   CHECK(has(open.warnings,
             "open.key has a private key, and every user of this machine may open "
             "it (mode 0644): chmod o= "));
-  CHECK(check(certificate, folder.put("group.key", issued.key, 0640)).warnings == "");
+  CHECK(check(certificate, put(folder, "group.key", issued.key, 0640)).warnings == "");
 }
 
 TEST_CASE("files that were checked before are filled in, whatever lies there now") {

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "plugin/scratch.hpp"
+#include "scratch.hpp"
 
 namespace berth {
 namespace {

@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "plugin/handler.hpp"
-#include "plugin/scratch.hpp"
 #include "plugin/try_in_child.hpp"
+#include "scratch.hpp"
 
 namespace berth {
 namespace {

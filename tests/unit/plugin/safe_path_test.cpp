@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "plugin/scratch.hpp"
+#include "scratch.hpp"
 
 namespace berth {
 namespace {

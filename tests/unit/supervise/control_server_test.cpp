@@ -1,7 +1,6 @@
 #include "supervise/control_server.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "scratch.hpp"
 #include "serve/epoll_demultiplexer.hpp"
 
 namespace berth {
@@ -22,19 +22,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 struct Rig {
-  Rig() {
-    std::string name = (fs::temp_directory_path() / "berth-control-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    folder = name;
-    path = folder / "c.sock";
-  }
-  Rig(const Rig&) = delete;
-  Rig& operator=(const Rig&) = delete;
-  ~Rig() {
-    server.close();
-    fs::remove_all(folder);
-  }
-
   [[nodiscard]] Fd connect() const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -73,8 +60,9 @@ struct Rig {
     return answer_to(socket);
   }
 
-  fs::path folder;
-  fs::path path;
+  testing::Scratch scratch;
+  fs::path folder = scratch.path;
+  fs::path path = folder / "c.sock";
   Log log;
   EventLoop loop{std::make_unique<EpollDemultiplexer>()};
   ControlServer server{loop, log, [this](const ControlRequest&, ControlClient client) {

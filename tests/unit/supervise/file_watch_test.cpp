@@ -1,13 +1,13 @@
 #include "supervise/file_watch.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 
+#include "scratch.hpp"
 #include "serve/epoll_demultiplexer.hpp"
 
 namespace berth {
@@ -18,15 +18,7 @@ using namespace std::chrono_literals;
 
 // A folder with a file that is watched, and a loop that runs until a change is told of.
 struct Rig {
-  Rig() {
-    std::string name = (fs::temp_directory_path() / "berth-watch-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    folder = name;
-    write("file", "one");
-  }
-  Rig(const Rig&) = delete;
-  Rig& operator=(const Rig&) = delete;
-  ~Rig() { fs::remove_all(folder); }
+  Rig() { write("file", "one"); }
 
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(folder / name) << text;
@@ -40,7 +32,8 @@ struct Rig {
     return told;
   }
 
-  fs::path folder;
+  testing::Scratch scratch;
+  fs::path folder = scratch.path;
   EventLoop loop{std::make_unique<EpollDemultiplexer>()};
   int told = 0;
   FileWatch watch{loop, [this] {

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <string>
 
-#include "plugin/scratch.hpp"
+#include "scratch.hpp"
 
 namespace berth {
 namespace {
