@@ -2,8 +2,10 @@
 
 #include <link.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -18,31 +20,45 @@ namespace berth {
 
 namespace {
 
-// Of the program itself, whole pages, as the dynamic linker seals them.
-std::span<char> sealed_pages() {
+// Of the program itself, whole pages as the dynamic linker seals them: what comes before the
+// linker's own table, by which debuggers find the libraries, in core files too.
+std::span<char> relocated_tables() {
   std::span<char> found;
   const auto look = [](dl_phdr_info* object, std::size_t, void* answer) {
-    const std::uintptr_t page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto whole = ~static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE) - 1);
+    std::uintptr_t first = 0, end = 0, linkers_table = UINTPTR_MAX;
     for (const ElfW(Phdr) & part : std::span(object->dlpi_phdr, object->dlpi_phnum)) {
+      const std::uintptr_t address = object->dlpi_addr + part.p_vaddr;
+      if (part.p_type == PT_DYNAMIC) linkers_table = address;
       if (part.p_type != PT_GNU_RELRO) continue;
-      const std::uintptr_t start = object->dlpi_addr + part.p_vaddr;
-      const std::uintptr_t first = start & ~(page - 1), end = (start + part.p_memsz) & ~(page - 1);
-      *static_cast<std::span<char>*>(answer) = {reinterpret_cast<char*>(first), end - first};
+      first = address & whole;
+      end = address + part.p_memsz;
     }
+    end = std::min(end, linkers_table) & whole;
+    auto* const start = reinterpret_cast<char*>(first);  // NOLINT(performance-no-int-to-ptr)
+    if (first < end) *static_cast<std::span<char>*>(answer) = {start, end - first};
     return 1;  // the program comes first; no more
   };
   (void)::dl_iterate_phdr(look, &found);
   return found;
 }
 
+bool may_write(std::size_t size) {
+  rlimit limit{};  // who writes more is killed by SIGXFSZ
+  return ::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= size;
+}
+
 }  // namespace
 
 void map_relocations_from_file() noexcept {
-  const std::span<char> pages = sealed_pages();
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return;  // which keep books of their own of these pages
+#endif
+  const std::span<char> tables = relocated_tables();
+  if (tables.empty() || !may_write(tables.size())) return;
   const Fd file(::memfd_create("berth relocations", MFD_CLOEXEC));
-  if (pages.empty() || !file) return;
-  if (write_all(file.get(), {pages.data(), pages.size()}) != 0) return;
-  (void)::mmap(pages.data(), pages.size(), PROT_READ, MAP_PRIVATE | MAP_FIXED, file.get(), 0);
+  if (!file || write_all(file.get(), {tables.data(), tables.size()}) != 0) return;
+  (void)::mmap(tables.data(), tables.size(), PROT_READ, MAP_PRIVATE | MAP_FIXED, file.get(), 0);
 }
 
 void* map_pages(std::size_t size, AfterFork after_fork) noexcept {

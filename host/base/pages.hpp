@@ -24,8 +24,8 @@ void unmap_pages(void* memory, std::size_t size) noexcept;
 
 // What the dynamic linker has written for this program and sealed (PT_GNU_RELRO: tables of
 // addresses) is from here on mapped from a file in memory, with the same bytes at the same place.
-// Pages of a file are not this process's own, so that a fork has none of them to copy. Where that
-// cannot be done all stays as it is.
+// Pages of a file are not this process's own, so that a fork has none of them to copy. Where no
+// such file can be made, and under a sanitizer, all stays as it is.
 void map_relocations_from_file() noexcept;
 
 // What a process writes to again and again while those that it forks do not use it: made with

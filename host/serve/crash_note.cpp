@@ -22,12 +22,12 @@ struct NotePlace {
 // The process has one, which lies with its main thread's own data: a fork writes to that page
 // anyway, so that a session's process needs no copy of another.
 thread_local constinit NotePlace main_thread_place;
-NotePlace* place = nullptr;
+NotePlace* note_place = nullptr;
 
 // Async-signal-safe: copies plain memory.
 void write_note(int signal) {
-  CrashNote* const note = place->note.load();
-  if (note == nullptr || note->signal.load() != 0 || place->owner.load() != ::getpid()) return;
+  CrashNote* const note = note_place->note.load();
+  if (note == nullptr || note->signal.load() != 0 || note_place->owner.load() != ::getpid()) return;
   if (const SessionReport* session = current_session) {
     note->connection = session->id;
     note->peer = session->peer;
@@ -65,7 +65,7 @@ CrashStack::~CrashStack() {
 }
 
 void catch_crashes(CrashNote& note) {
-  place = &main_thread_place;
+  note_place = &main_thread_place;
   redirect_crash_note(note);
   static CrashStack main_thread;  // in use until the process ends
 
@@ -79,8 +79,8 @@ void catch_crashes(CrashNote& note) {
 }
 
 [[gnu::hot]] void redirect_crash_note(CrashNote& note) {
-  place->note = &note;
-  place->owner = ::getpid();
+  note_place->note = &note;
+  note_place->owner = ::getpid();
 }
 
 }  // namespace berth

@@ -69,6 +69,7 @@ TEST_CASE("what is absent after a fork the forked process does not have") {
   CHECK(WTERMSIG(write_in_child(counter->count)) == SIGSEGV);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("relocations mapped from a file are what they were, and still not to be written") {
   const pid_t pid = ::fork();  // since it is for good
   if (pid == 0) {
@@ -83,3 +84,4 @@ TEST_CASE("relocations mapped from a file are what they were, and still not to b
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 6);
 }
+#endif
