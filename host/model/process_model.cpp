@@ -11,6 +11,7 @@
 #include <new>
 #include <utility>
 
+#include "base/kept_errno.hpp"
 #include "serve/blocking_connection.hpp"
 #include "serve/resources.hpp"
 
@@ -38,6 +39,7 @@ constexpr std::size_t kSlotsEach = 4;
 // next connection has none.
 thread_local BlockingConnection* the_connection = nullptr;
 thread_local StopState* the_stop = nullptr;
+
 pid_t the_worker = 0;
 
 // A thread that a handler has started may be given the signal: it is the session's thread's, which
@@ -49,24 +51,26 @@ bool is_passed_on(int signal) {
 }
 
 void on_drain(int signal) {
+  const KeptErrno kept;
   if (!is_passed_on(signal)) the_stop->drain();
 }
 
 void on_cancel(int signal) {
+  const KeptErrno kept;
   if (is_passed_on(signal)) return;
   the_stop->cancel();
   if (the_connection != nullptr) the_connection->interrupt();
 }
 
-// From the worker, for its client's silence; and from the kernel when the worker has died, which
-// nobody then watches that silence for.
+// From the worker, when it has given up a wait; and from the kernel when the worker has died, and
+// nobody watches the waits any more.
 void on_urgent(int signal) {
+  const KeptErrno kept;
   if (is_passed_on(signal) || the_connection == nullptr) return;
   ::getppid() == the_worker ? the_connection->end_if_silent() : the_connection->watch_silence();
 }
 
-// In the worker, where those that end a session are blocked; its sessions inherit this and unblock
-// them.
+// In the worker, where SIGTERM and SIGHUP are blocked; its sessions inherit this and unblock them.
 void install_session_handlers() {
   struct sigaction action {};
   action.sa_flags = SA_RESTART;  // most of the handler's own system calls go on (man 7 signal)
@@ -74,7 +78,7 @@ void install_session_handlers() {
   ::sigaction(SIGTERM, &action, nullptr);
   action.sa_handler = on_cancel;
   ::sigaction(SIGHUP, &action, nullptr);
-  // One that neither handlers nor libraries have a use for, and that does no harm where they have.
+  // Few programs have a use for that one, and nothing happens where it comes for no reason.
   action.sa_handler = on_urgent;
   ::sigaction(SIGURG, &action, nullptr);
 }
@@ -86,8 +90,8 @@ ProcessModel::ProcessModel(ModelContext context)
       slots_(kSlotsEach * std::size_t{context_.max_connections}, AfterFork::shared),
       sessions_(slots_.count(), AfterFork::absent),
       next_end_(context_.loop.timers(), [this] { end_old(); }),
-      idle_(context_.loop, context_.sessions.settings.idle_timeout,
-            [this] { return end_silent(); }) {
+      idle_watch_(context_.loop, context_.sessions.settings.idle_timeout,
+                  [this] { return end_silent(); }) {
   the_worker = ::getpid();
   install_session_handlers();
   map_relocations_from_file();
@@ -174,7 +178,7 @@ void ProcessModel::begin_session(SlotIndex index, const AcceptedConnection& acce
   sessions_[index] = {.pid = sessions_[index].pid, .open = true, .due = end};
   ++count_;
   if (end < next_end_.due()) next_end_.arm(end);
-  idle_.on_session_start();
+  idle_watch_.on_session_start();
 }
 
 void ProcessModel::undo_session(SlotIndex index) {
@@ -268,11 +272,11 @@ void ProcessModel::send_to_all(int signal) {
 
 bool ProcessModel::end_silent() {
   const Duration limit = context_.sessions.settings.idle_timeout;
-  const TimePoint now = context_.loop.now();
+  const TimePoint now = Clock::now();  // and not when this turn began: a wait may be younger
   for (SlotIndex index = 0; index < slots_used_; ++index) {
     Session& session = sessions_[index];
     if (!session.open) continue;
-    if (session.seen.is_over(slots_[index].wait, limit, now)) send_signal(index, SIGURG);
+    if (session.seen.give_up_if_over(slots_[index].wait, limit, now)) send_signal(index, SIGURG);
   }
   return count_ > 0;
 }

@@ -107,7 +107,7 @@ class ProcessModel : public Model {
   SlotIndex slots_used_ = 0;
   std::size_t count_ = 0;  // of the sessions
   CallTimer next_end_;     // for session_timeout
-  IdleWatch idle_;
+  IdleWatch idle_watch_;
   sigset_t no_signals_;
   BufferPool buffers_;  // holds the buffer that each session's process starts with
 };

@@ -1,6 +1,8 @@
 // The models whose sessions are threads of the worker. A thread that is through with one connection
 // waits for the next, since making a thread costs more than waking one: under `thread`, where there
 // may be any number, for a while; under `thread-pool` and `sync`, which is a pool of one, for ever.
+#include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/kept_errno.hpp"
 #include "model/rows.hpp"
 #include "serve/blocking_connection.hpp"
 #include "serve/crash_note.hpp"
@@ -68,22 +71,41 @@ class ThreadModel final : public Model {
   struct Serving {
     BlockingConnection* connection;
     ClientWait* wait;
+    pthread_t thread;
     SeenWait seen = {};
   };
   std::list<Serving> serving_;
 };
 
-// While it lives, its connection can be interrupted by the main thread.
+// What this thread serves, for its signal handler.
+thread_local BlockingConnection* the_connection = nullptr;
+
+// From the main thread, when it has given up a wait.
+void on_urgent(int) {
+  const KeptErrno kept;
+  if (the_connection != nullptr) the_connection->end_if_silent();
+}
+
+void install_session_handler() {
+  struct sigaction action {};
+  action.sa_flags = SA_RESTART;
+  action.sa_handler = on_urgent;
+  ::sigaction(SIGURG, &action, nullptr);
+}
+
+// While it lives, its connection can be interrupted by the main thread, and its thread signalled.
 class ThreadModel::Registration {
  public:
   Registration(ThreadModel& model, BlockingConnection& connection, ClientWait& wait)
       : model_(model) {
     const std::scoped_lock lock(model_.mutex_);
-    place_ = model_.serving_.insert(model_.serving_.end(), {&connection, &wait});
+    place_ = model_.serving_.insert(model_.serving_.end(), {&connection, &wait, ::pthread_self()});
+    the_connection = &connection;
   }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
   ~Registration() {
+    the_connection = nullptr;
     const std::scoped_lock lock(model_.mutex_);
     model_.serving_.erase(place_);
   }
@@ -108,6 +130,7 @@ ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
   if (!ended_ || !context_.sessions.stop.make_events()) {
     throw std::system_error(errno, std::generic_category(), "eventfd");
   }
+  install_session_handler();
   on_ended_.start(context_.loop.demultiplexer(), ended_.get());
 }
 
@@ -209,10 +232,10 @@ void ThreadModel::count_end() {
 
 bool ThreadModel::end_silent() {
   const Duration limit = context_.sessions.settings.idle_timeout;
-  const TimePoint now = context_.loop.now();
+  const TimePoint now = Clock::now();  // and not when this turn began: a wait may be younger
   const std::scoped_lock lock(mutex_);
   for (Serving& one : serving_) {
-    if (one.seen.is_over(*one.wait, limit, now)) one.connection->end_if_silent();
+    if (one.seen.give_up_if_over(*one.wait, limit, now)) (void)::pthread_kill(one.thread, SIGURG);
   }
   return sessions_ > 0;
 }

@@ -53,9 +53,9 @@ class Acceptor {
     Fd socket;
     Scheme scheme = Scheme::tcp;
   };
-  // Throws std::system_error where a socket cannot be watched. The connections have this timeout,
-  // as set_send_timeout() sets it; to a socket that is new that is to be done as soon as it
-  // listens, for those that come before this.
+  // Connections that come from now on have this timeout (set_send_timeout()); a new socket is to be
+  // given it as soon as it listens, for those that come before. Throws std::system_error where a
+  // socket cannot be watched.
   void listen(std::vector<Socket> sockets, Duration send_timeout);
   // Starts a connection that has been accepted before, if it is admitted.
   void let_in(AcceptedConnection accepted);

@@ -20,6 +20,9 @@ constexpr std::size_t kOwnPolled = 3;
 
 constexpr Duration kLingerTime = std::chrono::seconds(2);
 
+// The shortest timeout that a socket can have.
+constexpr Duration kAtOnce = std::chrono::microseconds(1);
+
 // As ppoll(2) takes it; nothing for ever.
 const timespec* until(TimePoint when, timespec& storage) {
   if (when == kNever) return nullptr;
@@ -79,11 +82,12 @@ void BlockingConnection::interrupt() {
 
 void BlockingConnection::end_if_silent() {
   if (!wait_.is_given_up()) return;
-  silent_ = true;
-  (void)::shutdown(socket_.get(), SHUT_RD);
+  given_up_ = true;
+  set_receive_timeout(socket_.get(), kAtOnce);
 }
 
 void BlockingConnection::watch_silence() {
+  given_up_ = false;
   set_receive_timeout(socket_.get(), context_.settings.idle_timeout);
 }
 
@@ -114,11 +118,15 @@ ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
 
 [[gnu::hot]] Received BlockingConnection::receive() {
   if (flags_ != 0) return receive_from(socket_.get(), buffers_, flags_);
-  wait_.begin();
-  Received received = receive_from(socket_.get(), buffers_, 0);
-  wait_.end();
-  // The end of the stream is the host's doing then: nothing has come, and nothing will.
-  if (received.result == 0 && silent_) received.result = kNotYet;
+  Received received;
+  {
+    const ClientWait::Span waiting(wait_);
+    received = receive_from(socket_.get(), buffers_, 0);
+  }
+  if (given_up_ && received.result != kNotYet) {  // it was not silent after all
+    given_up_ = false;
+    set_receive_timeout(socket_.get(), kUnlimited);
+  }
   return received;
 }
 
@@ -178,7 +186,6 @@ void BlockingConnection::poll_for_first() {
   // Without events, at worst a drain is noticed late.
   (void)context_.stop.make_events();
   if (cancelled()) return;
-  if (silent_) return break_off(ETIMEDOUT, SessionLimit::idle);
   if (context_.stop.draining() && drain_ends_a_read()) return end_reads_on_drain();
 
   // What the layer holds, poll(2) knows nothing of.

@@ -2,9 +2,9 @@
 // system call that carries it out. Only where several things are waited for at once, and where the
 // session has client connections, does poll(2) wait for the first of them.
 //
-// The socket blocks. Its SO_SNDTIMEO is what send_timeout() says. That a read has waited for longer
-// than idle_timeout is told from outside, by end_if_silent(); so is that the session has lasted too
-// long, by interrupt(), unless that is seen here first.
+// The socket blocks. Its SO_SNDTIMEO is what send_timeout() says. Where it waits in poll(2) it
+// looks at the clock itself; that a receive has waited for longer than idle_timeout it is told from
+// outside (end_if_silent()), and so it is that the session has lasted too long (interrupt()).
 #pragma once
 
 #include <poll.h>
@@ -41,11 +41,12 @@ class BlockingConnection final : public Connection {
   // context.stop alone. Async-signal-safe, and safe from any thread while serve() has not returned.
   void interrupt();
   [[nodiscard]] bool interrupted() const { return interrupted_; }
-  // Ends it for its client's silence, if what it waits for now has been given up (ClientWait). As
-  // safe as interrupt().
+  // Both from a signal handler, on the session's thread, of a signal that restarts the receive
+  // which it interrupts (SA_RESTART): this goes on under a timeout of the socket's, as man 7 socket
+  // has it. If the wait has been given up (ClientWait), that is over at once: what has come is
+  // taken all the same, and if nothing has, the session ends for its client's silence.
   void end_if_silent();
-  // From now on reads give up by themselves, where nobody is left to call that. As safe, and where
-  // a signal handler calls it (SA_RESTART) for the read that it interrupts too.
+  // From now on idle_timeout is that of the socket, where nobody is left to watch it.
   void watch_silence();
 
   // How long a system call may wait for room before it has to be looked whether there will be any.
@@ -53,7 +54,9 @@ class BlockingConnection final : public Connection {
 
   [[nodiscard]] ClientSet* clients() override { return clients_.get(); }
   [[nodiscard]] ClientSet& make_clients() override;
-  [[nodiscard]] bool cancelled() const override { return interrupted_ || Connection::cancelled(); }
+  [[nodiscard, gnu::hot]] bool cancelled() const override {
+    return interrupted_ || Connection::cancelled();
+  }
 
  private:
   friend class BlockingClient;
@@ -89,7 +92,7 @@ class BlockingConnection final : public Connection {
   Duration silent_for_{0};
   WriteProgress progress_;  // of the write that waits
   std::atomic<bool> interrupted_{false};
-  std::atomic<bool> silent_{false};  // the client, for too long
+  std::atomic<bool> given_up_{false};  // the receive that waits, by end_if_silent()
 
   std::unique_ptr<ClientSet> clients_;  // made when first needed
   // What poll(2) was given where there are any, this connection's own first, and whose the rest is.

@@ -93,10 +93,10 @@ constexpr std::size_t kFewPieces = 4;
 // As send_more(), of a write that is a message.
 ssize_t Connection::send_message() {
   const std::size_t parts = write_->bytes.write.count;
-  std::array<iovec, kPieces> few;
-  std::vector<iovec> many(parts > kPieces ? parts : 0);
+  std::array<iovec, kFewPieces> few;
+  std::vector<iovec> many(parts > few.size() ? parts : 0);
   iovec* const pieces = many.empty() ? few.data() : many.data();
-  const ssize_t sent = layer_->send(*this, pieces, gather(pieces, std::max(parts, kPieces)));
+  const ssize_t sent = layer_->send(*this, pieces, gather(pieces, std::max(parts, few.size())));
   if (sent == kNotYet || sent == -EINTR) return sent;
   count_sent(sent);
   return sent < 0 ? sent : 0;

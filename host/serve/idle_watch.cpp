@@ -4,7 +4,7 @@
 
 namespace berth {
 
-bool SeenWait::is_over(ClientWait& wait, Duration limit, TimePoint now) {
+bool SeenWait::give_up_if_over(ClientWait& wait, Duration limit, TimePoint now) {
   const ClientWait::Turn turn = wait.turn_;
   if (turn != turn_ || !ClientWait::is_wait(turn)) {
     turn_ = turn;

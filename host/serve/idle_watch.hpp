@@ -15,10 +15,19 @@ namespace berth {
 // The notes of one session, in memory that it shares with its worker.
 class ClientWait {
  public:
-  // By the session alone.
-  void begin() { count(); }
-  void end() { count(); }
-  // By the session: whether what it waits for now has been given up. Async-signal-safe.
+  // While it lives, the session waits for its client in a system call.
+  class Span {
+   public:
+    explicit Span(ClientWait& wait) : wait_(wait) { wait_.count(); }
+    Span(const Span&) = delete;
+    Span& operator=(const Span&) = delete;
+    ~Span() { wait_.count(); }
+
+   private:
+    ClientWait& wait_;
+  };
+  // Whether the worker has given up what is waited for now. On the session's thread;
+  // async-signal-safe.
   [[nodiscard]] bool is_given_up() const { return is_wait(turn_) && given_up_ == turn_; }
 
  private:
@@ -30,15 +39,15 @@ class ClientWait {
   }
 
   std::atomic<Turn> turn_{0};      // one more at each beginning and each end
-  std::atomic<Turn> given_up_{0};  // the worker's: of the wait that is over
+  std::atomic<Turn> given_up_{0};  // the worker's: the wait that has lasted too long
 };
 
 // What the worker has seen of them.
 class SeenWait {
  public:
-  // To be called at each look. True where the same wait has been seen for so long: it is given up
-  // then, and the session is to be woken. Once in that time.
-  [[nodiscard]] bool is_over(ClientWait& wait, Duration limit, TimePoint now);
+  // To be called at each look. Where the same wait has been seen for as long as `limit` it is given
+  // up, which is told once in that time: true, and the session is to be woken.
+  [[nodiscard]] bool give_up_if_over(ClientWait& wait, Duration limit, TimePoint now);
 
  private:
   ClientWait::Turn turn_ = 0;

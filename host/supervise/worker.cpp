@@ -135,6 +135,7 @@ void Worker::serve() {
       continue;
     }
     set_send_timeout(number, send_timeout_);
+    set_receive_timeout(number, kUnlimited);  // whoever made it may have set one
     // Those that joined others at their address have not listened before; to the rest this only
     // tells the backlog, which may be another one now.
     if (::listen(number, sessions_.settings.backlog) != 0) {

@@ -131,6 +131,32 @@ TEST_CASE_TEMPLATE("a silent client is let go too whose worker has been killed",
   host.log().wait_for("session destroyed");
 }
 
+TEST_CASE_TEMPLATE("a client that has spoken is answered, however late its session gets to run",
+                   Model, e2e::Fork, e2e::SignalFork, e2e::Prefork) {
+  HostProcess host(one_listener(Model::name, "probe", {"idle_timeout: 500ms"}));
+  Client client(host.port());
+  const pid_t session = std::stoi(client.ask("pid"));
+  REQUIRE(wait_until([&] { return state_of(session).state == 'S'; }));  // in its receive
+  stop_process(session);
+  client.send("id\n");
+  CHECK(wait_until([&] { return is_pending(session, SIGURG); }));  // the worker saw it wait so long
+  ::kill(session, SIGCONT);
+  CHECK(client.read_line() == "1");
+  CHECK(client.ask("listener") == "it");
+  client.wait_until_closed();
+  host.log().wait_for("the client was silent for too long");
+}
+
+TEST_CASE_TEMPLATE("each client of a process is let go that is silent", Model, e2e::Prefork) {
+  HostProcess host(one_listener(Model::name, "probe", {"spare: 1", "idle_timeout: 300ms"}));
+  for (const int nth : {1, 2, 3}) {
+    Client silent(host.port());
+    CHECK(silent.ask("id") == std::to_string(nth));
+    silent.wait_until_closed();
+    host.log().wait_for("the client was silent for too long", static_cast<std::size_t>(nth));
+  }
+}
+
 TEST_CASE_TEMPLATE("a client that never reads holds up nobody and is let go", Model, EACH_MODEL) {
   HostProcess host(
       one_listener(Model::name, "echo", {"idle_timeout: 700ms", "options: {reply: verbatim}"}));

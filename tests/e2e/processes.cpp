@@ -114,6 +114,16 @@ ProcessState state_of(pid_t pid) {
   return process;
 }
 
+bool is_pending(pid_t pid, int signal) {
+  std::ifstream status(proc(pid) / "status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("SigPnd:") && !line.starts_with("ShdPnd:")) continue;
+    const auto pending = std::stoull(line.substr(line.find(':') + 1), nullptr, 16);
+    if ((pending >> (signal - 1) & 1) != 0) return true;
+  }
+  return false;
+}
+
 std::vector<ProcessState> all_processes() {
   std::vector<ProcessState> all;
   std::error_code ignored;

@@ -37,6 +37,8 @@ struct ProcessState {
 void stop_process(pid_t pid);
 
 [[nodiscard]] ProcessState state_of(pid_t pid);
+// Whether it has been sent a signal that it has not been given yet.
+[[nodiscard]] bool is_pending(pid_t pid, int signal);
 [[nodiscard]] std::vector<ProcessState> all_processes();
 [[nodiscard]] std::vector<ProcessState> children_of(pid_t parent);
 [[nodiscard]] std::size_t open_descriptors(pid_t pid);

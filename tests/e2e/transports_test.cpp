@@ -103,3 +103,12 @@ TEST_CASE_TEMPLATE("a handler is told the scheme by which its client came, and s
                     {"unix", "UNIX 3\n"},
                     {"unixgram", "UNIX 3\n"}});
 }
+
+TEST_CASE_TEMPLATE("over other transports too silent clients are let go", Model, EACH_MODEL_ON_UNIX,
+                   EACH_MODEL_ON_TLS) {
+  HostProcess host(one_listener_of<Model>("probe", "idle_timeout: 300ms"));
+  Client silent = host.connect<Model>();
+  CHECK(silent.ask("id") == "1");
+  silent.wait_until_closed();
+  host.log().wait_for("the client was silent for too long (idle_timeout)");
+}

@@ -132,15 +132,6 @@ TEST_CASE("a socket that somebody has put in the place of the host's is not remo
   CHECK(fs::exists(path));
 }
 
-TEST_CASE_TEMPLATE("over a Unix socket idle clients are let go, and busy ones are not", Model,
-                   EACH_MODEL_ON_UNIX) {
-  HostProcess host(one_listener_of<Model>("probe", "idle_timeout: 300ms"));
-  Client silent = host.connect<Model>();
-  CHECK(silent.ask("id") == "1");
-  silent.wait_until_closed();
-  host.log().wait_for("the client was silent for too long (idle_timeout)");
-}
-
 TEST_CASE_TEMPLATE("reloads hand a Unix socket on: nobody is refused, its file stays", Model,
                    EACH_MODEL_ON_UNIX) {
   const std::string path = fresh_socket_path();

@@ -2,69 +2,76 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+
 #include "serve/loops.hpp"
 
-using namespace berth;
-using namespace std::chrono_literals;
-
+namespace berth {
 namespace {
+
+using namespace std::chrono_literals;
 
 const TimePoint kStart = TimePoint() + 1h;
 
-}  // namespace
+struct Session {
+  void wait() { waiting.emplace(notes); }
+  void go_on() { waiting.reset(); }
+  bool give_up_if_over(std::chrono::seconds passed) {
+    return seen.give_up_if_over(notes, 10s, kStart + passed);
+  }
 
-TEST_CASE("a wait is over once it has been seen for as long as the limit, and not before") {
-  ClientWait wait;
+  ClientWait notes;
   SeenWait seen;
-  wait.begin();
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart));  // seen first
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart + 9s));
-  CHECK_FALSE(wait.is_given_up());
-  CHECK(seen.is_over(wait, 10s, kStart + 10s));
-  CHECK(wait.is_given_up());
+  std::optional<ClientWait::Span> waiting;
+};
+
+TEST_CASE("a wait is given up once it has been seen for as long as the limit, and not before") {
+  Session session;
+  session.wait();
+  CHECK_FALSE(session.give_up_if_over(0s));  // seen first
+  CHECK_FALSE(session.give_up_if_over(9s));
+  CHECK_FALSE(session.notes.is_given_up());
+  CHECK(session.give_up_if_over(10s));
+  CHECK(session.notes.is_given_up());
 }
 
-TEST_CASE("a wait that is over is told of once in the limit's time") {
-  ClientWait wait;
-  SeenWait seen;
-  wait.begin();
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart));
-  CHECK(seen.is_over(wait, 10s, kStart + 10s));
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart + 11s));
-  CHECK(seen.is_over(wait, 10s, kStart + 20s));
+TEST_CASE("that a wait is given up is told once in the limit's time") {
+  Session session;
+  session.wait();
+  CHECK_FALSE(session.give_up_if_over(0s));
+  CHECK(session.give_up_if_over(10s));
+  CHECK_FALSE(session.give_up_if_over(11s));
+  CHECK(session.give_up_if_over(20s));
 }
 
 TEST_CASE("another wait begins to count anew, however soon it follows") {
-  ClientWait wait;
-  SeenWait seen;
-  wait.begin();
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart));
-  wait.end();
-  wait.begin();
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart + 10s));
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart + 19s));
-  CHECK(seen.is_over(wait, 10s, kStart + 20s));
+  Session session;
+  session.wait();
+  CHECK_FALSE(session.give_up_if_over(0s));
+  session.go_on();
+  session.wait();
+  CHECK_FALSE(session.give_up_if_over(10s));
+  CHECK_FALSE(session.give_up_if_over(19s));
+  CHECK(session.give_up_if_over(20s));
 }
 
 TEST_CASE("a session that does not wait for its client is never silent") {
-  ClientWait wait;
-  SeenWait seen;
-  for (const auto passed : {0s, 10s, 100s}) CHECK_FALSE(seen.is_over(wait, 10s, kStart + passed));
-  wait.begin();
-  wait.end();
-  for (const auto passed : {200s, 300s}) CHECK_FALSE(seen.is_over(wait, 10s, kStart + passed));
+  Session session;
+  for (const auto passed : {0s, 10s, 100s}) CHECK_FALSE(session.give_up_if_over(passed));
+  session.wait();
+  session.go_on();
+  for (const auto passed : {200s, 300s}) CHECK_FALSE(session.give_up_if_over(passed));
 }
 
 TEST_CASE("what comes in after a wait was given up takes that back") {
-  ClientWait wait;
-  SeenWait seen;
-  wait.begin();
-  CHECK_FALSE(seen.is_over(wait, 10s, kStart));
-  CHECK(seen.is_over(wait, 10s, kStart + 10s));
-  wait.end();
-  CHECK_FALSE(wait.is_given_up());
-  wait.begin();
-  CHECK_FALSE(wait.is_given_up());
+  Session session;
+  session.wait();
+  CHECK_FALSE(session.give_up_if_over(0s));
+  CHECK(session.give_up_if_over(10s));
+  session.go_on();
+  CHECK_FALSE(session.notes.is_given_up());
+  session.wait();
+  CHECK_FALSE(session.notes.is_given_up());
 }
 
 TEST_CASE("it is looked often enough for the limit, at least once a second") {
@@ -98,3 +105,6 @@ TEST_CASE("without a limit nothing is looked at") {
     CHECK(loop.timers().next() == kNever);
   });
 }
+
+}  // namespace
+}  // namespace berth

@@ -163,21 +163,33 @@ class Session {
       const std::scoped_lock lock(blocking_mutex_);
       blocking_.emplace(context, accepted(), timers, buffers_, wait);
     }
-    std::jthread watch([this, &wait](const std::stop_token& stop) { watch_idle(wait, stop); });
+    the_connection = &*blocking_;
+    struct sigaction action {};
+    action.sa_flags = SA_RESTART;
+    action.sa_handler = on_urgent;
+    ::sigaction(SIGURG, &action, nullptr);
+    std::jthread watch([this, &wait, here = ::pthread_self()](const std::stop_token& stop) {
+      watch_idle(wait, here, stop);
+    });
     blocking_->serve();
+    the_connection = nullptr;
     report = blocking_->report();
     const std::scoped_lock lock(blocking_mutex_);
     blocking_.reset();
   }
-  // As the models' IdleWatch does it.
-  void watch_idle(ClientWait& wait, const std::stop_token& stop) {
+  // As the models that block do it.
+  inline static BlockingConnection* the_connection = nullptr;
+  static void on_urgent(int) {
+    if (the_connection != nullptr) the_connection->end_if_silent();
+  }
+  void watch_idle(ClientWait& wait, pthread_t served_on, const std::stop_token& stop) {
     if (settings.idle_timeout == kUnlimited) return;
     SeenWait seen;
     while (!stop.stop_requested()) {
       std::this_thread::sleep_for(IdleWatch::interval(settings.idle_timeout));
       const std::scoped_lock lock(blocking_mutex_);
-      if (blocking_ && seen.is_over(wait, settings.idle_timeout, Clock::now())) {
-        blocking_->end_if_silent();
+      if (blocking_ && seen.give_up_if_over(wait, settings.idle_timeout, Clock::now())) {
+        ::pthread_kill(served_on, SIGURG);
       }
     }
   }

@@ -64,6 +64,24 @@ TEST_CASE("a client silent for the idle timeout is given up, and every later rea
   });
 }
 
+TEST_CASE("a session whose client was silent for too long may still sleep") {
+  under_each([](Under under) {
+    std::vector<int> errors;
+    Session session(under, [&](berth_connection* c) -> Script {
+      ReadOp read(c);
+      co_await read;
+      SleepOp sleep(c, 5ms);
+      co_await sleep;
+      errors = {read.error, sleep.error};
+      finish(c);
+    });
+    session.settings.idle_timeout = 2ms;
+    session.close_client = false;
+    session.run([](const Fd&) {});
+    CHECK(errors == std::vector{ETIMEDOUT, 0});
+  });
+}
+
 TEST_CASE("a client that does not read for the idle timeout is given up too") {
   under_each([](Under under) {
     int error = 0;
