@@ -95,7 +95,7 @@ TEST_CASE("each mistake in `tls:` is told at its place") {
 // A file of this mode in it.
 fs::path put(const testing::Scratch& folder, const std::string& name, const std::string& text,
              mode_t mode = 0600) {
-  const fs::path file = folder.file(name, text);
+  fs::path file = folder.file(name, text);
   ::chmod(file.c_str(), mode);
   return file;
 }
