@@ -73,7 +73,9 @@ void on_urgent(int signal) {
 // In the worker, where SIGTERM and SIGHUP are blocked; its sessions inherit this and unblock them.
 void install_session_handlers() {
   struct sigaction action {};
-  action.sa_flags = SA_RESTART;  // most of the handler's own system calls go on (man 7 signal)
+  // Most of the handler's own system calls go on (man 7 signal); its coroutines may have small
+  // stacks.
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
   action.sa_handler = on_drain;
   ::sigaction(SIGTERM, &action, nullptr);
   action.sa_handler = on_cancel;

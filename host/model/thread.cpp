@@ -88,9 +88,17 @@ void on_urgent(int) {
 
 void install_session_handler() {
   struct sigaction action {};
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK;  // as those of a session's process
   action.sa_handler = on_urgent;
   ::sigaction(SIGURG, &action, nullptr);
+}
+
+// On this thread, where a handler that was served before may have left it blocked.
+void let_session_signal_in() {
+  sigset_t urgent;
+  ::sigemptyset(&urgent);
+  ::sigaddset(&urgent, SIGURG);
+  ::pthread_sigmask(SIG_UNBLOCK, &urgent, nullptr);
 }
 
 // While it lives, its connection can be interrupted by the main thread, and its thread signalled.
@@ -101,6 +109,7 @@ class ThreadModel::Registration {
     const std::scoped_lock lock(model_.mutex_);
     place_ = model_.serving_.insert(model_.serving_.end(), {&connection, &wait, ::pthread_self()});
     the_connection = &connection;
+    let_session_signal_in();
   }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
@@ -235,7 +244,12 @@ bool ThreadModel::end_silent() {
   const TimePoint now = Clock::now();  // and not when this turn began: a wait may be younger
   const std::scoped_lock lock(mutex_);
   for (Serving& one : serving_) {
-    if (one.seen.give_up_if_over(*one.wait, limit, now)) (void)::pthread_kill(one.thread, SIGURG);
+    if (!one.seen.give_up_if_over(*one.wait, limit, now)) continue;
+#ifdef __SANITIZE_THREAD__
+    one.connection
+        ->end_if_silent();  // it calls handlers when the system call is over, and not in it
+#endif
+    (void)::pthread_kill(one.thread, SIGURG);
   }
   return sessions_ > 0;
 }

@@ -87,6 +87,7 @@ void BlockingConnection::end_if_silent() {
 }
 
 void BlockingConnection::watch_silence() {
+  watches_itself_ = true;
   given_up_ = false;
   set_receive_timeout(socket_.get(), context_.settings.idle_timeout);
 }
@@ -123,9 +124,11 @@ ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
     const ClientWait::Span waiting(wait_);
     received = receive_from(socket_.get(), buffers_, 0);
   }
-  if (given_up_ && received.result != kNotYet) {  // it was not silent after all
+  const bool came = received.result != kNotYet && received.result != -EINTR;
+  if (given_up_ && came) {  // it was not silent after all
     given_up_ = false;
     set_receive_timeout(socket_.get(), kUnlimited);
+    if (watches_itself_) watch_silence();  // since a moment ago
   }
   return received;
 }

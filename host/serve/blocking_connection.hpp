@@ -93,6 +93,7 @@ class BlockingConnection final : public Connection {
   WriteProgress progress_;  // of the write that waits
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> given_up_{false};  // the receive that waits, by end_if_silent()
+  std::atomic<bool> watches_itself_{false};
 
   std::unique_ptr<ClientSet> clients_;  // made when first needed
   // What poll(2) was given where there are any, this connection's own first, and whose the rest is.
