@@ -93,7 +93,7 @@ ProcessModel::ProcessModel(ModelContext context)
       sessions_(slots_.count(), AfterFork::absent),
       next_end_(context_.loop.timers(), [this] { end_old(); }),
       idle_watch_(context_.loop, context_.sessions.settings.idle_timeout,
-                  [this] { return end_silent(); }) {
+                  [this](Duration limit, TimePoint now) { return end_silent(limit, now); }) {
   the_worker = ::getpid();
   install_session_handlers();
   map_relocations_from_file();
@@ -272,9 +272,7 @@ void ProcessModel::send_to_all(int signal) {
   }
 }
 
-bool ProcessModel::end_silent() {
-  const Duration limit = context_.sessions.settings.idle_timeout;
-  const TimePoint now = Clock::now();  // and not when this turn began: a wait may be younger
+bool ProcessModel::end_silent(Duration limit, TimePoint now) {
   for (SlotIndex index = 0; index < slots_used_; ++index) {
     Session& session = sessions_[index];
     if (!session.open) continue;

@@ -94,7 +94,7 @@ class ProcessModel : public Model {
   [[nodiscard]] bool start_process(SlotIndex index, AcceptedConnection* first);
   void send_to_all(int signal);
   void end_old();
-  [[nodiscard]] bool end_silent();
+  [[nodiscard]] bool end_silent(Duration limit, TimePoint now);
   void advance(SlotIndex index, TimePoint now);
   [[nodiscard]] bool try_to_watch(SlotIndex index, pid_t pid);
   // What is thrown there ends the session's process: the callers on its stack are the worker's.

@@ -49,7 +49,7 @@ class ThreadModel final : public Model {
   void run_thread();
   void serve(AcceptedConnection accepted, BufferPool& buffers);
   void count_end();
-  [[nodiscard]] bool end_silent();
+  [[nodiscard]] bool end_silent(Duration limit, TimePoint now);
   void end_old();
   [[nodiscard]] TimePoint interrupt_old(TimePoint now);
 
@@ -135,7 +135,7 @@ ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
       }),
       end_of_oldest_(context_.loop.timers(), [this] { end_old(); }),
       idle_watch_(context_.loop, context_.sessions.settings.idle_timeout,
-                  [this] { return end_silent(); }) {
+                  [this](Duration limit, TimePoint now) { return end_silent(limit, now); }) {
   if (!ended_ || !context_.sessions.stop.make_events()) {
     throw std::system_error(errno, std::generic_category(), "eventfd");
   }
@@ -239,15 +239,13 @@ void ThreadModel::count_end() {
   (void)::eventfd_write(ended_.get(), 1);
 }
 
-bool ThreadModel::end_silent() {
-  const Duration limit = context_.sessions.settings.idle_timeout;
-  const TimePoint now = Clock::now();  // and not when this turn began: a wait may be younger
+bool ThreadModel::end_silent(Duration limit, TimePoint now) {
   const std::scoped_lock lock(mutex_);
   for (Serving& one : serving_) {
     if (!one.seen.give_up_if_over(*one.wait, limit, now)) continue;
 #ifdef __SANITIZE_THREAD__
-    one.connection
-        ->end_if_silent();  // it calls handlers when the system call is over, and not in it
+    // Which lets a handler in when the system call is over, and not before.
+    one.connection->end_if_silent();
 #endif
     (void)::pthread_kill(one.thread, SIGURG);
   }

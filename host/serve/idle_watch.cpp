@@ -1,6 +1,7 @@
 #include "serve/idle_watch.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace berth {
 
@@ -17,9 +18,9 @@ bool SeenWait::give_up_if_over(ClientWait& wait, Duration limit, TimePoint now) 
   return true;
 }
 
-IdleWatch::IdleWatch(EventLoop& loop, Duration limit, std::function<bool()> look)
+IdleWatch::IdleWatch(EventLoop& loop, Duration limit, Look look)
     : loop_(loop), limit_(limit), timer_(loop.timers(), [this, look = std::move(look)] {
-        if (look()) next();
+        if (look(limit_, Clock::now())) next();
       }) {}
 
 Duration IdleWatch::interval(Duration limit) {

@@ -57,8 +57,10 @@ class SeenWait {
 // When a worker looks.
 class IdleWatch {
  public:
-  // `look` looks at all sessions; false if there is none.
-  IdleWatch(EventLoop& loop, Duration limit, std::function<bool()> look);
+  // `look` looks at all sessions; false if there is none. It is given the limit and the time, which
+  // is not that of the loop's turn: a wait may have begun since.
+  using Look = std::function<bool(Duration limit, TimePoint now)>;
+  IdleWatch(EventLoop& loop, Duration limit, Look look);
 
   void on_session_start() {
     if (!timer_.armed() && limit_ != kUnlimited) next();

@@ -85,7 +85,7 @@ TEST_CASE("looking begins with a session and ends when there is none") {
   testing::in_each_loop([](auto make) {
     EventLoop loop(make());
     int looks = 0;
-    IdleWatch watch(loop, 16ms, [&] {
+    IdleWatch watch(loop, 16ms, [&](Duration, TimePoint) {
       if (++looks == 3) loop.stop();
       return looks < 3;
     });
@@ -100,7 +100,7 @@ TEST_CASE("looking begins with a session and ends when there is none") {
 TEST_CASE("without a limit nothing is looked at") {
   testing::in_each_loop([](auto make) {
     EventLoop loop(make());
-    IdleWatch watch(loop, kUnlimited, [] { return true; });
+    IdleWatch watch(loop, kUnlimited, [](Duration, TimePoint) { return true; });
     watch.on_session_start();
     CHECK(loop.timers().next() == kNever);
   });

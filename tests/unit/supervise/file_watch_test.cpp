@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 
@@ -21,7 +20,7 @@ struct Rig {
   Rig() { write("file", "one"); }
 
   void write(const std::string& name, const std::string& text) const {
-    std::ofstream(folder / name) << text;
+    (void)scratch.file(name, text);
   }
   // How often a change was told of until the first, or until `patience` is at its end.
   int changes(Duration patience) {
