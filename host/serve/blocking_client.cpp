@@ -9,8 +9,8 @@ void BlockingClient::go_on() {
   if (reading()) carry_on_read();
 }
 
-Received BlockingClient::receive() {
-  return receive_from(socket_.get(), session_.buffers_, MSG_DONTWAIT);
+ssize_t BlockingClient::receive(Lent& bytes) {
+  return receive_from(socket_.get(), session_.buffers_, bytes, MSG_DONTWAIT);
 }
 
 ssize_t BlockingClient::send(const iovec* pieces, std::size_t count) {

@@ -16,7 +16,7 @@ class BlockingClient final : public ClientConnection {
   [[nodiscard]] int socket() const { return socket_.get(); }
 
  private:
-  Received receive() override;
+  ssize_t receive(Lent& bytes) override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
   TimerQueue& timers() override { return session_.timers(); }
   void go_on_soon() override { session_.go_on_soon(); }

@@ -97,14 +97,15 @@ Duration BlockingConnection::send_timeout(const ListenerSettings& settings) {
   return std::min(settings.idle_timeout, WriteProgress::interval(settings.write_timeout));
 }
 
-Received receive_from(int socket, BufferPool& buffers, int flags) {
-  Lent buffer = buffers.take();
-  const ssize_t count = ::recv(socket, buffer.get(), BufferPool::kBufferSize, flags);
-  if (count < 0) return {-errno, {}};
-  return {count, std::move(buffer)};
+[[gnu::hot]] ssize_t receive_from(int socket, BufferPool& buffers, Lent& bytes, int flags) {
+  bytes = buffers.take();
+  const ssize_t count = ::recv(socket, bytes.get(), BufferPool::kBufferSize, flags);
+  if (count > 0) return count;
+  bytes.reset();
+  return count == 0 ? 0 : -errno;
 }
 
-ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
+[[gnu::hot]] ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
   ssize_t sent;
   if (count == 1) {  // cheaper than sendmsg, and what most handlers do
     sent = ::send(socket, pieces->iov_base, pieces->iov_len, flags);
@@ -117,20 +118,19 @@ ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
   return sent < 0 ? -errno : sent;
 }
 
-[[gnu::hot]] Received BlockingConnection::receive() {
-  if (flags_ != 0) return receive_from(socket_.get(), buffers_, flags_);
-  Received received;
+[[gnu::hot]] ssize_t BlockingConnection::receive(Lent& bytes) {
+  if (flags_ != 0) return receive_from(socket_.get(), buffers_, bytes, flags_);
+  ssize_t result;
   {
     const ClientWait::Span waiting(wait_);
-    received = receive_from(socket_.get(), buffers_, 0);
+    result = receive_from(socket_.get(), buffers_, bytes, 0);
   }
-  const bool came = received.result != kNotYet && received.result != -EINTR;
-  if (given_up_ && came) {  // it was not silent after all
+  if (given_up_ && result != kNotYet && result != -EINTR) {  // it was not silent after all
     given_up_ = false;
     set_receive_timeout(socket_.get(), kUnlimited);
     if (watches_itself_) watch_silence();  // since a moment ago
   }
-  return received;
+  return result;
 }
 
 [[gnu::hot]] ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
@@ -313,7 +313,8 @@ bool BlockingConnection::half_close_in_time() {
 // Reads and drops what the client still sends; true when it has closed, or can wait no longer.
 bool BlockingConnection::drop_input() {
   for (int rounds = 0; rounds < 16; ++rounds) {
-    const ssize_t count = receive().result;
+    Lent dropped;
+    const ssize_t count = receive(dropped);
     if (count == kNotYet || count == -EINTR) return false;
     if (count <= 0) return true;
   }

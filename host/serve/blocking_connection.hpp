@@ -22,7 +22,7 @@
 namespace berth {
 
 // As Wire::receive() and send(), with the flags of recv(2) and send(2).
-[[nodiscard]] Received receive_from(int socket, BufferPool& buffers, int flags);
+[[nodiscard]] ssize_t receive_from(int socket, BufferPool& buffers, Lent& bytes, int flags);
 [[nodiscard]] ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags);
 
 class BlockingConnection final : public Connection {
@@ -76,7 +76,7 @@ class BlockingConnection final : public Connection {
   void linger();
   [[nodiscard]] bool half_close_in_time();
   [[nodiscard]] bool drop_input();
-  Received receive() override;
+  ssize_t receive(Lent& bytes) override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
   Lent take_buffer() override { return buffers_.take(); }
   TimerQueue& timers() override { return timers_; }

@@ -150,9 +150,9 @@ int Connection::error_of_later_ones() const {
   read_ = &operation;
   try {
     if (may_read_at_once()) {
-      Received received = receive_through();
-      if (received.result != kNotYet && received.result != -EINTR) {
-        report_.error = take(std::move(received));
+      const ssize_t received = receive_through();
+      if (received != kNotYet && received != -EINTR) {
+        report_.error = take(received);
         read_ = nullptr;
         return end_at_once(operation, report_.error);
       }
@@ -281,7 +281,7 @@ void Connection::arm_timer(berth_operation& operation) {
   operation.reserved = timer.release();
 }
 
-[[gnu::hot]] void Connection::drop_timer(berth_operation& operation) {
+[[gnu::noinline]] void Connection::delete_timer(berth_operation& operation) {
   delete static_cast<OperationTimer*>(std::exchange(operation.reserved, nullptr));
 }
 

@@ -160,8 +160,8 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] int write_error() const {
     return report_.error == 0 && write_lost_ ? EPIPE : report_.error;
   }
-  int take(Received received);
-  [[nodiscard]] Received receive_through();
+  int take(ssize_t received);
+  [[nodiscard]] ssize_t receive_through();
   void log_failure(std::string_view why);
   ssize_t send_more();
   ssize_t send_many();
@@ -177,10 +177,18 @@ class Connection : public berth_connection, protected Wire {
     // A number, through which nothing is reached.
     write_->reserved = reinterpret_cast<void*>(bytes);  // NOLINT(performance-no-int-to-ptr)
   }
-  std::size_t gather(iovec* pieces, std::size_t room) const;
+  struct Gathered {
+    std::size_t count = 0;  // of pieces
+    std::size_t size = 0;   // of their bytes
+    bool is_all = false;    // whether there is nothing else
+  };
+  [[nodiscard]] Gathered gather(std::span<iovec> pieces) const;
   void complete_read(int error);
   void arm_timer(berth_operation& operation);
-  void drop_timer(berth_operation& operation);
+  static void drop_timer(berth_operation& operation) {
+    if (operation.reserved != nullptr) delete_timer(operation);
+  }
+  static void delete_timer(berth_operation& operation);
   void cancel_sleeps(int error);
 
   std::unique_ptr<const Proxied> proxied_;

@@ -12,41 +12,38 @@ namespace berth {
 
 // ---- Reading ----
 
-// What has come in; where the handler waits for no more, the end follows at once.
-Received Connection::receive_through() {
-  Received received = layer_ ? layer_->receive(*this) : receive();
-  const bool would_wait = received.result == kNotYet || received.result == -EINTR;
-  if (read_closed_ && would_wait) received.result = 0;
-  return received;
+// Has lent what has come in; where the handler waits for no more, the end follows at once.
+ssize_t Connection::receive_through() {
+  const ssize_t received = layer_ ? layer_->receive(*this, lent_) : receive(lent_);
+  const bool would_wait = received == kNotYet || received == -EINTR;
+  return read_closed_ && would_wait ? 0 : received;
 }
 
 // Fills in the pending read, which is not completed yet; the answer is its error.
-[[gnu::hot]] int Connection::take(Received received) {
-  if (received.result > 0 || (received.result == 0 && received.is_message)) {
-    report_.bytes_in += static_cast<std::uint64_t>(received.result);
-    lent_ = std::move(received.bytes);
-    read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received.result)};
-  } else if (received.result == 0 && !cancelled()) {
+[[gnu::hot]] int Connection::take(ssize_t received) {
+  if (lent_) {
+    report_.bytes_in += static_cast<std::uint64_t>(received);
+    read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received)};
+  } else if (received == 0 && !cancelled()) {
     at_end_ = !read_closed_;
     read_->flags |= BERTH_END;
   } else {  // the end of the stream may be the host's doing, when it has shut the socket down
-    return cancelled() ? ECANCELED : static_cast<int>(-received.result);
+    return cancelled() ? ECANCELED : static_cast<int>(-received);
   }
   return 0;
 }
 
 [[gnu::hot]] ssize_t Connection::carry_on_read() {
-  Received received;
+  ssize_t received;
   try {
     received = receive_through();
   } catch (const std::bad_alloc&) {
-    received.result = -ENOMEM;
+    received = -ENOMEM;
   }
-  const ssize_t result = received.result;
-  if (result == kNotYet || result == -EINTR) return result;
-  const int error = take(std::move(received));
+  if (received == kNotYet || received == -EINTR) return received;
+  const int error = take(received);
   error != 0 ? break_off(error) : complete_read(0);
-  return result;
+  return received;
 }
 
 [[gnu::hot]] bool Connection::read_ends_on_drain() const {
@@ -68,20 +65,25 @@ void Connection::complete_read(int error) {
 
 // ---- Writing ----
 
-std::size_t Connection::gather(iovec* pieces, std::size_t room) const {
+// What is left of the pending write, or as much of it as there is room for.
+Connection::Gathered Connection::gather(std::span<iovec> pieces) const {
   const auto& [parts, count] = write_->bytes.write;
-  std::size_t used = 0;
+  Gathered gathered;
   std::size_t done = written();
-  for (std::size_t part = 0; part < count && used < room; ++part) {
+  std::size_t part = 0;
+  for (; part < count && gathered.count < pieces.size(); ++part) {
     const berth_bytes& bytes = parts[part];
     if (bytes.size > done) {
-      pieces[used++] = {const_cast<char*>(bytes.data) + done, bytes.size - done};
+      const std::size_t size = bytes.size - done;
+      pieces[gathered.count++] = {const_cast<char*>(bytes.data) + done, size};
+      gathered.size += size;
       done = 0;
     } else {
       done -= bytes.size;
     }
   }
-  return used;
+  gathered.is_all = part == count;
+  return gathered;
 }
 
 // In one system call; well under IOV_MAX.
@@ -95,8 +97,8 @@ ssize_t Connection::send_message() {
   const std::size_t parts = write_->bytes.write.count;
   std::array<iovec, kFewPieces> few;
   std::vector<iovec> many(parts > few.size() ? parts : 0);
-  iovec* const pieces = many.empty() ? few.data() : many.data();
-  const ssize_t sent = layer_->send(*this, pieces, gather(pieces, std::max(parts, few.size())));
+  const std::span<iovec> pieces = many.empty() ? std::span<iovec>(few) : many;
+  const ssize_t sent = layer_->send(*this, pieces.data(), gather(pieces).count);
   if (sent == kNotYet || sent == -EINTR) return sent;
   count_sent(sent);
   return sent < 0 ? sent : 0;
@@ -118,13 +120,14 @@ ssize_t Connection::send_message() {
 
 [[gnu::hot]] ssize_t Connection::send_pieces(std::span<iovec> pieces) {
   for (;;) {
-    const std::size_t count = gather(pieces.data(), pieces.size());
-    if (count == 0) return connecting_ ? look_whether_connected() : 0;
+    const Gathered next = gather(pieces);
+    if (next.count == 0) return connecting_ ? look_whether_connected() : 0;
     const ssize_t sent =
-        layer_ ? layer_->send(*this, pieces.data(), count) : send(pieces.data(), count);
+        layer_ ? layer_->send(*this, pieces.data(), next.count) : send(pieces.data(), next.count);
     if (sent == kNotYet || sent == -EINTR) return sent;
     count_sent(sent);
     if (sent < 0) return sent;
+    if (next.is_all && static_cast<std::size_t>(sent) == next.size) return 0;
   }
 }
 

@@ -14,9 +14,10 @@ DatagramLayer::~DatagramLayer() {
   if (sending_ == Sending::waits) datagram_->socket->outbox()->cancel(*this);
 }
 
-Received DatagramLayer::receive(Wire&) {
-  if (std::exchange(was_read_, true)) return {0, {}};
-  return {static_cast<ssize_t>(datagram_->size), Lent(datagram_->bytes.get(), {this}), true};
+ssize_t DatagramLayer::receive(Wire&, Lent& bytes) {
+  if (std::exchange(was_read_, true)) return 0;
+  bytes = Lent(datagram_->bytes.get(), {this});
+  return static_cast<ssize_t>(datagram_->size);
 }
 
 std::optional<SocketAddress> DatagramLayer::local() const { return datagram_->envelope.to; }

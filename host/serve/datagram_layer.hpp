@@ -19,7 +19,7 @@ class DatagramLayer final : public Layer, private Lender, private OutgoingDatagr
   ~DatagramLayer() override;
 
   [[nodiscard]] ssize_t open(Wire&) override { return 0; }
-  [[nodiscard]] Received receive(Wire&) override;
+  [[nodiscard]] ssize_t receive(Wire&, Lent& bytes) override;
   [[nodiscard]] bool has_input() const override { return true; }
   [[nodiscard]] bool has_messages() const override { return true; }
   [[nodiscard]] ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) override;

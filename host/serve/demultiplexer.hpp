@@ -44,9 +44,10 @@ class Demultiplexer {
   // Before the socket is closed. The stream is not called any more, and the kernel uses none of the
   // memory that was given to send().
   virtual void remove(Stream& stream) = 0;
-  // What has come in. kNotYet: nothing so far; the stream is called when that changes. Throws
-  // std::bad_alloc.
-  [[nodiscard]] virtual Received receive(Stream& stream) = 0;
+  // Lends in `bytes`, where nothing is yet, what has come in, and says how much that is. Nothing is
+  // lent at the end of the stream, which is 0, and at an error, -errno. kNotYet: nothing so far;
+  // the stream is called when that changes. Throws std::bad_alloc.
+  [[nodiscard]] virtual ssize_t receive(Stream& stream, Lent& bytes) = 0;
   // Sends as many bytes as there is room for, and says how many, or gives an error as -errno.
   // kNotYet: the stream is called when they are sent or there is room; until then their memory must
   // stay and nothing else be sent.

@@ -176,25 +176,27 @@ void IoUringDemultiplexer::remove(Stream& stream) {
   vacate(stream.socket(), Kind::receive);
 }
 
-Received IoUringDemultiplexer::receive(Stream& stream) {
+ssize_t IoUringDemultiplexer::receive(Stream& stream, Lent& bytes) {
   const int fd = stream.socket();
   if (arrived_on_ == fd) {
     arrived_on_ = -1;
-    return std::exchange(arrived_, {});
+    bytes = std::move(arrived_.bytes);
+    return arrived_.result;
   }
   Slot& slot = slot_of(fd);
   if (slot.unread) {
     Received first = std::move(slot.unread->front());
     slot.unread->pop_front();
     if (slot.unread->empty()) slot.unread.reset();
-    return first;
+    bytes = std::move(first.bytes);
+    return first.result;
   }
-  if (slot.torn) return {-ENOMEM, {}};
+  if (slot.torn) return -ENOMEM;
   if (!slot.armed) arm(Kind::receive, fd);
-  return {};
+  return kNotYet;
 }
 
-Received IoUringDemultiplexer::received(const Completion& completion) {
+auto IoUringDemultiplexer::received(const Completion& completion) -> Received {
   if (completion.res <= 0) return {completion.res, {}};
   const auto size = static_cast<std::size_t>(completion.res);
   try {
@@ -219,7 +221,7 @@ void IoUringDemultiplexer::on_receive(int fd, const Completion& completion) {
   stream.on_input();
   if (arrived_on_ != fd) return;
   arrived_on_ = -1;
-  what = std::exchange(arrived_, {});
+  what = std::move(arrived_);
   const Slot& after_call = slot_of(fd);
   const bool is_there = after_call.who == &stream && after_call.generation == generation;
   if (is_there) keep_unread(fd, std::move(what));
@@ -347,11 +349,12 @@ bool receives_many_times() {
   IoUringDemultiplexer demultiplexer;
   (void)!::write(client.get(), "x", 1);
   if (!demultiplexer.add(probe)) return false;
-  ssize_t result = demultiplexer.receive(probe).result;
+  Lent bytes;
+  ssize_t result = demultiplexer.receive(probe, bytes);
   for (int turns = 0; turns < 2 && result == kNotYet; ++turns) {
     demultiplexer.wait(std::chrono::seconds(1));
     demultiplexer.dispatch();
-    result = demultiplexer.receive(probe).result;
+    result = demultiplexer.receive(probe, bytes);
   }
   demultiplexer.remove(probe);
   return result == 1;

@@ -33,7 +33,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
   void set_active(int fd, bool active) override;
   [[nodiscard]] bool add(Stream& stream) override;
   void remove(Stream& stream) override;
-  [[nodiscard]] Received receive(Stream& stream) override;
+  [[nodiscard]] ssize_t receive(Stream& stream, Lent& bytes) override;
   [[nodiscard]] ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) override;
   void cancel_send(Stream& stream) override;
   void wait(Duration timeout) override;
@@ -44,6 +44,11 @@ class IoUringDemultiplexer final : public Demultiplexer {
   // What a request is for; part of what its completions carry.
   enum class Kind : std::uint8_t { none, watch, receive, send };
 
+  // What has come in on a stream, as receive() gives it.
+  struct Received {
+    ssize_t result = kNotYet;
+    Lent bytes;
+  };
   // What a descriptor number stands for now. The generation tells completions for what has been
   // removed from those for what has the same number later.
   struct Slot {

@@ -22,7 +22,7 @@ namespace berth {
 class Wire {
  public:
   // As Demultiplexer::receive() and send(); -EINTR may come too, and means the same as kNotYet.
-  virtual Received receive() = 0;
+  virtual ssize_t receive(Lent& bytes) = 0;
   virtual ssize_t send(const iovec* pieces, std::size_t count) = 0;
   // Takes back a send() that said kNotYet.
   virtual void cancel_send() {}
@@ -45,8 +45,9 @@ class Layer {
   // Of open(), when it said kNotYet: whether it waits for room to send, and not for input.
   [[nodiscard]] virtual bool wants_room() const { return false; }
 
-  // Like the wire's, in their place: of what the handler reads and writes.
-  [[nodiscard]] virtual Received receive(Wire& wire) = 0;
+  // Like the wire's, in their place: of what the handler reads and writes. A message may be empty:
+  // then it is 0 bytes, and `bytes` is set; at the end of the stream it is not.
+  [[nodiscard]] virtual ssize_t receive(Wire& wire, Lent& bytes) = 0;
   [[nodiscard]] virtual ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) = 0;
   // Whether receive() has something to give without anything coming in.
   [[nodiscard]] virtual bool has_input() const { return false; }

@@ -37,7 +37,7 @@ void LoopClient::go_on() {
   if (reading() && !session_.yielded_) carry_on_read();
 }
 
-Received LoopClient::receive() { return demultiplexer().receive(*this); }
+ssize_t LoopClient::receive(Lent& bytes) { return demultiplexer().receive(*this, bytes); }
 
 ssize_t LoopClient::send(const iovec* pieces, std::size_t count) {
   const ssize_t result = demultiplexer().send(*this, pieces, count);

@@ -22,7 +22,7 @@ class LoopClient final : public ClientConnection, private Stream {
   void give_up_write() override;
   void on_input() override;
   void on_sent(ssize_t result) override;
-  Received receive() override;
+  ssize_t receive(Lent& bytes) override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
   void cancel_send() override;
   TimerQueue& timers() override;

@@ -183,7 +183,8 @@ bool LoopConnection::may_linger_on() {
   if (later().linger_end == kNever) later().linger_end = after(now, kLingerTime);
   const TimePoint end = later().linger_end;
   for (int rounds = 0; rounds < 16; ++rounds) {
-    const ssize_t count = receive().result;
+    Lent dropped;
+    const ssize_t count = receive(dropped);
     if (count == kNotYet) {
       later(end, &LoopConnection::close);
       return true;

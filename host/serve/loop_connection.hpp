@@ -77,7 +77,9 @@ class LoopConnection final : public Connection, private Stream {
   void on_input() override;
   void on_sent(ssize_t result) override;
   void on_layer_sent(ssize_t result);
-  Received receive() override { return owner_.loop.demultiplexer().receive(*this); }
+  ssize_t receive(Lent& bytes) override {
+    return owner_.loop.demultiplexer().receive(*this, bytes);
+  }
   ssize_t send(const iovec* pieces, std::size_t count) override;
   void cancel_send() override;
   Lent take_buffer() override { return owner_.buffers.take(); }

@@ -4,10 +4,10 @@
 
 namespace berth {
 
-Received ReadinessDemultiplexer::receive(Stream& stream) {
+ssize_t ReadinessDemultiplexer::receive(Stream& stream, Lent& bytes) {
   if ((stream.state & kReadable) == 0) {
     want_input(stream);
-    return {};
+    return kNotYet;
   }
   Lent buffer = buffers_.take();
   ssize_t count;
@@ -15,14 +15,15 @@ Received ReadinessDemultiplexer::receive(Stream& stream) {
   while (count < 0 && errno == EINTR);
   if (count < 0) {
     const int error = errno;
-    if (error != EAGAIN) return {-error, {}};
+    if (error != EAGAIN) return -error;
     stream.state &= ~kReadable;
     want_input(stream);
-    return {};
+    return kNotYet;
   }
   const bool emptied = static_cast<std::size_t>(count) < BufferPool::kBufferSize;
   if (emptied && (stream.state & kShortIsNotAll) == 0) stream.state &= ~kReadable;
-  return {count, std::move(buffer)};
+  if (count > 0) bytes = std::move(buffer);
+  return count;
 }
 
 ssize_t ReadinessDemultiplexer::send(Stream& stream, const iovec* pieces, std::size_t count) {

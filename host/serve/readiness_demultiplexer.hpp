@@ -8,7 +8,7 @@ namespace berth {
 
 class ReadinessDemultiplexer : public Demultiplexer {
  public:
-  [[nodiscard]] Received receive(Stream& stream) final;
+  [[nodiscard]] ssize_t receive(Stream& stream, Lent& bytes) final;
   [[nodiscard]] ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) final;
   void cancel_send(Stream& stream) final;
 

@@ -16,14 +16,6 @@ namespace berth {
 // What receive() and send() give where they cannot be carried out yet.
 constexpr ssize_t kNotYet = -EAGAIN;
 
-// What has come in: so many bytes of `bytes`; 0 at the end of the stream; or an error, as -errno.
-// A message may be empty: then 0 is not the end.
-struct Received {
-  ssize_t result = kNotYet;
-  Lent bytes;
-  bool is_message = false;
-};
-
 class Stream {
  public:
   explicit Stream(int socket) : fd_(socket) {}

@@ -113,13 +113,10 @@ ssize_t TlsLayer::open(Wire& wire) {
 
 // Takes what has come in, when all that came before has been decrypted.
 ssize_t TlsLayer::get_input(Wire& wire) {
-  Received received = wire.receive();
-  if (received.result > 0) {
-    in_ = std::move(received.bytes);
-    in_begin_ = 0;
-    in_end_ = static_cast<std::size_t>(received.result);
-  }
-  return received.result;
+  const ssize_t got = wire.receive(in_);
+  in_begin_ = 0;
+  in_end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
+  return got;
 }
 
 // The other side is told, as far as that goes at once, and half_close() sees to the rest.
@@ -134,28 +131,32 @@ ssize_t TlsLayer::fail(Wire& wire, TlsFailure failure) {
 
 // ---- Reading and writing ----
 
-Received TlsLayer::receive(Wire& wire) {
+ssize_t TlsLayer::receive(Wire& wire, Lent& bytes) {
   for (;;) {
-    if (failure_) return {-EPROTO, {}};
+    if (failure_) return -EPROTO;
     if (has_input_) {
-      Received decrypted = decrypt(wire);
-      if (decrypted.result != kNotYet) return decrypted;
+      const ssize_t decrypted = decrypt(wire, bytes);
+      if (decrypted != kNotYet) return decrypted;
     }
-    if (ended_) return {0, {}};
+    if (ended_) return 0;
     // Answers that TLS gives by itself (to a KeyUpdate, say) may still lie here.
     if (has_output()) (void)flush(wire);
     const ssize_t got = get_input(wire);
-    if (got == 0) return {fail(wire, TlsFailure::of_cut_off()), {}};
-    if (got < 0) return {got, {}};
+    if (got == 0) return fail(wire, TlsFailure::of_cut_off());
+    if (got < 0) return got;
     has_input_ = true;
   }
 }
 
 // As much as is there and fits into a buffer; kNotYet if that is nothing.
-Received TlsLayer::decrypt(Wire& wire) {
+ssize_t TlsLayer::decrypt(Wire& wire, Lent& bytes) {
   wire_ = &wire;
   Lent plain = wire.take_buffer();
   std::size_t size = 0;
+  const auto give = [&] {
+    bytes = std::move(plain);
+    return static_cast<ssize_t>(size);
+  };
   while (has_input_ && size < BufferPool::kBufferSize) {
     std::size_t count = 0;
     switch (session_->read(plain.get() + size, BufferPool::kBufferSize - size, count)) {
@@ -169,16 +170,15 @@ Received TlsLayer::decrypt(Wire& wire) {
       case Step::ended:
         ended_ = true;
         // The end is told by the next receive(), which needs no input for it.
-        if (size > 0) return {static_cast<ssize_t>(size), std::move(plain)};
+        if (size > 0) return give();
         has_input_ = false;
-        return {0, {}};
+        return 0;
       case Step::failed:
-        if (size > 0) return {static_cast<ssize_t>(size), std::move(plain)};  // likewise
-        return {fail(wire, session_->failure()), {}};
+        if (size > 0) return give();  // likewise
+        return fail(wire, session_->failure());
     }
   }
-  if (size > 0) return {static_cast<ssize_t>(size), std::move(plain)};
-  return {};
+  return size > 0 ? give() : kNotYet;
 }
 
 ssize_t TlsLayer::send(Wire& wire, const iovec* pieces, std::size_t count) {

@@ -45,11 +45,11 @@ struct Rig final : Stream {
   // Receives as long as there is something; false at the end of the stream or at an error.
   bool receive_all() {
     for (;;) {
-      const Received received = demultiplexer.receive(*this);
-      last = received.result;
+      Lent bytes;
+      last = demultiplexer.receive(*this, bytes);
       if (last == kNotYet) return true;
       if (last <= 0) return false;
-      input.append(received.bytes.get(), static_cast<std::size_t>(last));
+      input.append(bytes.get(), static_cast<std::size_t>(last));
     }
   }
   void send_rest() {
@@ -297,10 +297,11 @@ TEST_CASE("many streams that keep what they received leave enough for the others
       auto& rig = *rigs.emplace_back(std::make_unique<Rig>(*demultiplexer, testing::unix_pair()));
       REQUIRE(rig.receive_all());
       rig.then = [&] {
-        Received received = demultiplexer->receive(rig);
-        if (received.result <= 0) return;
-        rig.input.append(received.bytes.get(), static_cast<std::size_t>(received.result));
-        kept.push_back(std::move(received.bytes));
+        Lent bytes;
+        const ssize_t received = demultiplexer->receive(rig, bytes);
+        if (received <= 0) return;
+        rig.input.append(bytes.get(), static_cast<std::size_t>(received));
+        kept.push_back(std::move(bytes));
         (void)rig.receive_all();
       };
     }

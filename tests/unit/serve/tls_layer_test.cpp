@@ -24,12 +24,12 @@ class TestWire final : public Wire {
   std::size_t room = 1 << 20;
   bool cancelled = false;
 
-  Received receive() override {
-    if (in.empty()) return {ended ? 0 : kNotYet, {}};
-    Lent bytes = buffers_.take();
+  ssize_t receive(Lent& bytes) override {
+    if (in.empty()) return ended ? 0 : kNotYet;
+    bytes = buffers_.take();
     const std::size_t count = in.copy(bytes.get(), BufferPool::kBufferSize);
     in.erase(0, count);
-    return {static_cast<ssize_t>(count), std::move(bytes)};
+    return static_cast<ssize_t>(count);
   }
   ssize_t send(const iovec* pieces, std::size_t) override {
     const std::size_t count = std::min(room, pieces->iov_len);
@@ -99,9 +99,9 @@ struct Talk : private TlsTransport {
     return layer.send(wire, &piece, 1);
   }
   std::string receive() {
-    const Received got = layer.receive(wire);
-    last = got.result;
-    return got.result > 0 ? std::string(got.bytes.get(), static_cast<std::size_t>(got.result)) : "";
+    Lent bytes;
+    last = layer.receive(wire, bytes);
+    return last > 0 ? std::string(bytes.get(), static_cast<std::size_t>(last)) : "";
   }
 
   TestWire wire;
