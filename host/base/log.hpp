@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/escape.hpp"
 #include "base/fd.hpp"
 #include "base/format.hpp"
@@ -20,6 +21,9 @@ namespace berth {
 
 enum class LogLevel { trace, debug, info, warn, error, critical };
 enum class LogFormat { text, json };
+
+// Of what may happen again and again a line is written at most once in so long.
+inline constexpr Duration kQuietTime = std::chrono::seconds(10);
 
 struct LogSettings {
   LogLevel level = LogLevel::info;

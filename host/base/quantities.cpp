@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/ascii.hpp"
 #include "base/source.hpp"
 
 namespace berth {
@@ -48,12 +49,6 @@ constexpr std::array<SizeUnit, 4> kSizeUnits = {
     {{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
-}
 
 // Takes what satisfies `wanted` off the front of `text`.
 template <class Predicate>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/escape.hpp"
 
 namespace berth {
@@ -11,14 +12,6 @@ namespace {
 constexpr std::size_t kLongestQuote = 60;
 // Above this a name is no slip of the pen, and the table of distances would cost time.
 constexpr std::size_t kLongestName = 100;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = lower(c);
-  return result;
-}
 
 // How many letters to add, drop, replace or swap with their neighbour to turn `a` into `b`.
 // Swaps count once because they are the commonest slip.

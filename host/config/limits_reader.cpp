@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 
+#include "base/ascii.hpp"
 #include "config/value_reader.hpp"
 
 namespace berth {
@@ -16,10 +17,6 @@ constexpr std::uint32_t kMostDescriptors = 1u << 20;
 
 bool is_off(const YamlNode& node) {
   return node.kind == YamlNode::Kind::scalar && node.scalar == "off";
-}
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 std::optional<std::uint32_t> connections_in(std::string_view digits) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/ascii.hpp"
 #include "base/quantities.hpp"
 
 namespace berth {
@@ -17,10 +18,6 @@ std::optional<std::string_view> scalar_of(const YamlNode& node, std::string_view
   problems.add(node.where, named(key) + " must be " + std::string(what) + ", not " +
                                std::string(kind_name(node)));
   return std::nullopt;
-}
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // How a number that is written in one of YAML's or C's other ways is written here.

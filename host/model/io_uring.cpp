@@ -9,7 +9,7 @@ namespace berth {
 namespace {
 
 // Tried in a process of its own: the end of a ring interrupts the system calls of who had it.
-std::optional<std::string> objection(const ListenerSettings&) {
+std::optional<std::string> objection_to_rings(const ListenerSettings&) {
   const auto words = try_in_child([] { return objection_to_io_uring().value_or(""); });
   if (!words) return "io_uring cannot be tried here: it " + words.error().message;
   if (words.value().empty()) return std::nullopt;
@@ -35,7 +35,7 @@ const ModelRow kIoUringModel = {
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
       return std::make_unique<LoopModel>(std::move(context));
     },
-    .objection = objection,
+    .objection = objection_to_rings,
 };
 
 }  // namespace berth

@@ -11,7 +11,7 @@ namespace {
 // Descriptors that a worker uses beside its connections, with some to spare for the handler.
 constexpr unsigned kOthers = 16;
 
-std::optional<std::string> objection(const ListenerSettings& settings) {
+std::optional<std::string> objection_to_limits(const ListenerSettings& settings) {
   const std::size_t room = FD_SETSIZE - kOthers;
   // The largest share of any worker.
   const std::size_t connections =
@@ -43,7 +43,7 @@ const ModelRow kSelectModel = {
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
       return std::make_unique<LoopModel>(std::move(context));
     },
-    .objection = objection,
+    .objection = objection_to_limits,
 };
 
 }  // namespace berth

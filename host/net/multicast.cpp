@@ -70,7 +70,7 @@ Error cannot_join(const std::string& group, const std::string& interface_name, i
   return error;
 }
 
-int family_of(int socket) {
+int family_of_socket(int socket) {
   int family = AF_UNSPEC;
   socklen_t length = sizeof family;
   (void)::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &length);
@@ -80,7 +80,7 @@ int family_of(int socket) {
 }  // namespace
 
 Result<void> join_groups(int socket, const Multicast& wanted) {
-  const int family = family_of(socket);
+  const int family = family_of_socket(socket);
   for (const std::string& group : wanted.groups) {
     const Membership one = membership(group, wanted.interface_name);
     if (one.family != family) continue;
@@ -98,7 +98,7 @@ void leave_groups(int socket, const Multicast& joined, const Multicast& wanted) 
   for (const std::string& group : joined.groups) {
     const bool stays = same_place && std::count(wanted.groups.begin(), wanted.groups.end(), group);
     const Membership one = membership(group, joined.interface_name);
-    if (!stays && one.family == family_of(socket)) (void)change(socket, one, false);
+    if (!stays && one.family == family_of_socket(socket)) (void)change(socket, one, false);
   }
 }
 

@@ -1,4 +1,5 @@
 // The form of addresses: pure text work, so that a config can be checked without a network.
+#include "base/ascii.hpp"
 #include "net/address.hpp"
 
 #include <arpa/inet.h>
@@ -33,10 +34,6 @@ bool is_ipv6(const std::string& host) {
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_';
-}
-
-bool is_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // What an address like `text` begins with: "udp://".

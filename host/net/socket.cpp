@@ -12,6 +12,7 @@
 #include <string>
 
 #include "net/datagram.hpp"
+#include "net/socket_error.hpp"
 
 namespace berth {
 
@@ -42,9 +43,7 @@ std::string remedy(const SocketAddress& address, int errno_value) {
 }
 
 Error failed(const char* what, const SocketAddress& address, int errno_value) {
-  Error error = system_error(std::string("cannot ") + what + " " + address.url(), errno_value);
-  error.message += remedy(address, errno_value);
-  return error;
+  return cannot(what, address, errno_value, remedy(address, errno_value));
 }
 
 bool set_option(const Fd& socket, int level, int option) {
@@ -78,11 +77,6 @@ bool set_up(const Fd& socket, const SocketAddress& address) {
          set_option(socket, IPPROTO_TCP, TCP_NODELAY);
 }
 
-Result<void> listen(const Fd& socket, const SocketAddress& address, int backlog) {
-  if (address.is_datagram() || ::listen(socket.get(), backlog) == 0) return {};
-  return failed("listen on", address, errno);
-}
-
 Result<Fd> make_socket(const SocketAddress& address, Take how) {
   Fd socket(::socket(address.family(), address.type() | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return failed("make a socket for", address, errno);
@@ -110,7 +104,7 @@ Result<Fd> listen_on(const SocketAddress& address, int backlog, Take how) {
   auto bound = bind_to(address, how);
   if (!bound) return bound;
   // With SO_REUSEADDR two sockets can be bound to one address; it is listen that tells the second.
-  if (auto listens = listen(*bound, address, backlog); !listens) return listens.error();
+  if (auto listens = start_listening(*bound, address, backlog); !listens) return listens.error();
   return bound;
 }
 
@@ -121,7 +115,8 @@ Result<std::vector<Fd>> add_beside(Fd first, int backlog, unsigned count) {
   if (auto bound = bind_beside(sockets, count); !bound) return bound.error();
   for (std::size_t i = 1; i < sockets.size(); ++i) {
     const SocketAddress address = local_address(sockets[i].get());
-    if (auto listens = listen(sockets[i], address, backlog); !listens) return listens.error();
+    if (auto listens = start_listening(sockets[i], address, backlog); !listens)
+      return listens.error();
   }
   return sockets;
 }
@@ -136,6 +131,11 @@ void set_timeout(int socket, int option, Duration limit) {
 }
 
 }  // namespace
+
+Result<void> start_listening(const Fd& socket, const SocketAddress& address, int backlog) {
+  if (address.is_datagram() || ::listen(socket.get(), backlog) == 0) return {};
+  return failed("listen on", address, errno);
+}
 
 Result<Fd> listen_on(const SocketAddress& address, int backlog) {
   return listen_on(address, backlog, Take::alone);
@@ -156,7 +156,7 @@ Result<std::vector<Fd>> listen_beside(Fd bound, int backlog, unsigned count) {
     return failed("set up the socket for", address, errno);
   }
   // Whoever made it chose another backlog, or it was shut down by a listener that failed.
-  if (auto listens = listen(bound, address, backlog); !listens) return listens.error();
+  if (auto listens = start_listening(bound, address, backlog); !listens) return listens.error();
   auto sockets = add_beside(std::move(bound), backlog, count);
   if (sockets) return sockets;
   return Error{sockets.error().message +

@@ -18,6 +18,10 @@ namespace berth {
 // a `backlog` means nothing to it.
 [[nodiscard]] Result<Fd> listen_on(const SocketAddress& address, int backlog);
 
+// The last step of that, for a socket that is bound to `address`.
+[[nodiscard]] Result<void> start_listening(const Fd& socket, const SocketAddress& address,
+                                           int backlog);
+
 // `count` of them on one address, port 0 included, each with a queue of its own: the kernel spreads
 // new connections evenly over those that listen (SO_REUSEPORT). An address that anyone else listens
 // on, be it another host of the same user, is refused as by listen_on().

@@ -11,6 +11,8 @@
 
 #include "base/source.hpp"
 #include "net/datagram.hpp"
+#include "net/socket.hpp"
+#include "net/socket_error.hpp"
 
 namespace berth {
 
@@ -20,15 +22,8 @@ namespace {
 constexpr int kTries = 50;
 constexpr timespec kBetweenTries = {.tv_sec = 0, .tv_nsec = 10'000'000};
 
-Error failed(const char* what, const SocketAddress& address, int errno_value,
-             const std::string& remedy = "") {
-  Error error = system_error(std::string("cannot ") + what + " " + address.url(), errno_value);
-  error.message += remedy;
-  return error;
-}
-
 Error in_use(const SocketAddress& address) {
-  return failed("bind", address, EADDRINUSE,
+  return cannot("bind", address, EADDRINUSE,
                 " (another program listens there: ss -xlp 'src " + address.text() + "' names it)");
 }
 
@@ -59,17 +54,17 @@ Result<void> take_away_dead(const SocketAddress& address) {
   struct stat there {};
   if (::lstat(address.path().c_str(), &there) != 0) return {};
   if (!S_ISSOCK(there.st_mode)) {
-    return failed("bind", address, EADDRINUSE,
+    return cannot("bind", address, EADDRINUSE,
                   " (that is there already, and no socket: move it away, or choose another path)");
   }
   const int error = try_to_connect(address);
   if (error == EACCES) {
-    return failed("find out whether anybody listens on", address, error,
+    return cannot("find out whether anybody listens on", address, error,
                   " (if nobody does, remove it by hand, or run the host as its owner)");
   }
   if (error != ECONNREFUSED) return in_use(address);
   if (::unlink(address.path().c_str()) == 0 || errno == ENOENT) return {};
-  return failed("remove the socket that a program left at", address, errno,
+  return cannot("remove the socket that a program left at", address, errno,
                 " (remove it by hand, or run the host as its owner)");
 }
 
@@ -89,27 +84,22 @@ std::string remedy_for_bind(int errno_value) {
 
 Result<Fd> bind_with_mode(const SocketAddress& address, mode_t mode) {
   Fd socket(::socket(AF_UNIX, address.type() | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return failed("make a socket for", address, errno);
+  if (!socket) return cannot("make a socket for", address, errno);
   if (address.is_datagram() && !set_up_datagrams(socket.get())) {
-    return failed("set up a socket for", address, errno);
+    return cannot("set up a socket for", address, errno);
   }
   const mode_t before = ::umask(~mode & 0777);
   const bool bound = ::bind(socket.get(), address.get(), address.size()) == 0;
   const int error = errno;
   ::umask(before);
-  if (!bound) return failed("bind", address, error, remedy_for_bind(error));
+  if (!bound) return cannot("bind", address, error, remedy_for_bind(error));
   return socket;
-}
-
-Result<void> listen(const Fd& socket, const SocketAddress& address, int backlog) {
-  if (address.is_datagram() || ::listen(socket.get(), backlog) == 0) return {};
-  return failed("listen on", address, errno);
 }
 
 Result<UnixListener> listen_on_abstract(const SocketAddress& address, int backlog) {
   auto socket = bind_with_mode(address, SocketFile{}.mode);
   if (!socket) return socket.error();
-  if (auto listens = listen(*socket, address, backlog); !listens) return listens.error();
+  if (auto listens = start_listening(*socket, address, backlog); !listens) return listens.error();
   return UnixListener{std::move(*socket), nullptr};
 }
 
@@ -122,10 +112,10 @@ Result<std::shared_ptr<OwnSocketFile>> OwnSocketFile::hold(const std::string& pa
   const SocketAddress address = SocketAddress::of_unix(path);
   Fd held(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat there {};
-  if (!held || ::fstat(held.get(), &there) != 0) return failed("look at", address, errno);
+  if (!held || ::fstat(held.get(), &there) != 0) return cannot("look at", address, errno);
   // In a folder that others may write to, they may have been quicker.
   if (!S_ISSOCK(there.st_mode) || there.st_uid != ::geteuid()) {
-    return failed("bind", address, EADDRINUSE, " (somebody has put another file there)");
+    return cannot("bind", address, EADDRINUSE, " (somebody has put another file there)");
   }
   return std::make_shared<OwnSocketFile>(path, std::move(held));
 }
@@ -146,18 +136,18 @@ bool OwnSocketFile::is_in_place() const {
 Result<void> OwnSocketFile::become(const SocketFile& wanted) const {
   const SocketAddress address = SocketAddress::of_unix(path_);
   struct stat own {};
-  if (::fstat(held_.get(), &own) != 0) return failed("look at", address, errno);
+  if (::fstat(held_.get(), &own) != 0) return cannot("look at", address, errno);
   const uid_t user = wanted.uid.value_or(::geteuid());
   const gid_t group = wanted.gid.value_or(::getegid());
   const bool has_owner = own.st_uid == user && own.st_gid == group;
   if (!has_owner && ::fchownat(held_.get(), "", user, group, AT_EMPTY_PATH) != 0) {
-    return failed("change the owner of", address, errno,
+    return cannot("change the owner of", address, errno,
                   " (only root may; others may choose a group that they are in)");
   }
   // fchmod(2) takes no such descriptor; the path that leads to it follows no link (man 5 proc).
   const std::string held = "/proc/self/fd/" + std::to_string(held_.get());
   if ((own.st_mode & 0777) != wanted.mode && ::chmod(held.c_str(), wanted.mode) != 0) {
-    return failed("change the mode of", address, errno);
+    return cannot("change the mode of", address, errno);
   }
   return {};
 }
@@ -174,7 +164,7 @@ Result<UnixListener> listen_on_unix(const SocketAddress& address, const SocketFi
   auto own = OwnSocketFile::hold(path);
   if (!own) return own.error();
   if (auto became = (*own)->become(file); !became) return became.error();
-  if (auto listens = listen(*socket, address, backlog); !listens) return listens.error();
+  if (auto listens = start_listening(*socket, address, backlog); !listens) return listens.error();
   return UnixListener{std::move(*socket), std::move(*own)};
 }
 

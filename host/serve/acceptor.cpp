@@ -16,13 +16,11 @@ namespace berth {
 namespace {
 
 // Connections taken in one go, so that neither a storm of new clients nor the old ones starve.
-constexpr int kBatch = 4;
+constexpr int kAcceptedAtOnce = 4;
 // How soon accepting is tried again after descriptors ran out.
-constexpr Duration kRetry = std::chrono::milliseconds(100);
+constexpr Duration kRetryAccept = std::chrono::milliseconds(100);
 // Descriptors left to the handler below the end of what the demultiplexer can watch.
 constexpr int kSpareDescriptors = 4;
-// At most one line in so long about accepting being paused.
-constexpr Duration kQuiet = std::chrono::seconds(10);
 // The longest queue there can be, for sockets whose kernel does not tell.
 constexpr unsigned kLongestQueue = 65'535;
 
@@ -108,7 +106,7 @@ void Acceptor::accept_some(const Listener& listener) {
     (void)receive_batch(listener, rules_.rate.room(loop_.now(), DatagramReceiver::kBatch));
     return;
   }
-  for (int left = kBatch; left > 0; --left) {
+  for (int left = kAcceptedAtOnce; left > 0; --left) {
     if (!may_accept() || !accept_one(listener)) return;
   }
 }
@@ -238,7 +236,7 @@ void Acceptor::pause(Pause why) {
       return say("as many connections as 'rate' allows at a time: further ones wait " +
                  waiting_place());
     case Pause::try_later:
-      retry_.arm(after(loop_.now(), kRetry));
+      retry_.arm(after(loop_.now(), kRetryAccept));
   }
 }
 
@@ -287,7 +285,7 @@ std::string Acceptor::waiting_place() const {
 }
 
 void Acceptor::say(std::string text) {
-  if (last_said_ != TimePoint::min() && loop_.now() < after(last_said_, kQuiet)) return;
+  if (last_said_ != TimePoint::min() && loop_.now() < after(last_said_, kQuietTime)) return;
   last_said_ = loop_.now();
   log_.warn("{}", text);
 }

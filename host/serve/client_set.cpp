@@ -17,7 +17,7 @@ namespace berth {
 namespace {
 
 // What a plugin knows of an operation that can ask for an address.
-constexpr std::size_t kOperationSize = sizeof(berth_operation);
+constexpr std::size_t kConnectingOperationSize = sizeof(berth_operation);
 
 int end_at_once(berth_operation& operation, int error) {
   operation.error = error;
@@ -38,7 +38,7 @@ ClientSet::ClientSet(Connection& session) : session_(session) {}
 ClientSet::~ClientSet() = default;
 
 int ClientSet::connect(berth_operation& operation) {
-  if (operation.size < kOperationSize || operation.duration < 0) {
+  if (operation.size < kConnectingOperationSize || operation.duration < 0) {
     return end_at_once(operation, EINVAL);
   }
   if (session_.is_cut_off()) return end_at_once(operation, ECANCELED);

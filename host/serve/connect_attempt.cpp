@@ -16,7 +16,7 @@ namespace berth {
 namespace {
 
 // How soon a Unix socket is tried again whose backlog is full: nobody tells when it is not.
-constexpr Duration kRetry = std::chrono::milliseconds(10);
+constexpr Duration kRetryConnect = std::chrono::milliseconds(10);
 // How long one of several addresses may take where nobody has said how long all of them may.
 constexpr Duration kPatience = std::chrono::seconds(10);
 
@@ -112,7 +112,7 @@ int ConnectAttempt::try_from_next() {
     if (error == EINPROGRESS) limit_address();
     if (error == 0 || error == EINPROGRESS) return error;
     if (error == EAGAIN && address.is_unix()) {
-      set_clock(std::min(end_, after(Clock::now(), kRetry)));
+      set_clock(std::min(end_, after(Clock::now(), kRetryConnect)));
       return EINPROGRESS;
     }
   }

@@ -8,9 +8,8 @@ namespace berth {
 
 namespace {
 
-// How long what may have been lost is gathered, and at most one line in so long.
+// How long what may have been lost is gathered.
 constexpr Duration kSoon = std::chrono::milliseconds(100);
-constexpr Duration kQuiet = std::chrono::seconds(10);
 
 const char* plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
@@ -29,7 +28,7 @@ void DatagramLosses::watch(std::shared_ptr<DatagramSocket> socket) {
 void DatagramLosses::look_soon() {
   if (look_.armed()) return;
   const TimePoint soon = after(loop_.now(), kSoon);
-  look_.arm(told_ == TimePoint::min() ? soon : std::max(soon, after(told_, kQuiet)));
+  look_.arm(told_ == TimePoint::min() ? soon : std::max(soon, after(told_, kQuietTime)));
 }
 
 void DatagramLosses::count_too_long() {

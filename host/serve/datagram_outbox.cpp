@@ -12,7 +12,7 @@ namespace berth {
 namespace {
 
 // Sent by one system call at most.
-constexpr std::size_t kBatch = 64;
+constexpr std::size_t kSentAtOnce = 64;
 
 }  // namespace
 
@@ -53,7 +53,7 @@ void DatagramOutbox::flush() {
 void DatagramOutbox::send_first(std::size_t count) {
   bool blocked = false, moved = false;
   for (std::size_t at = 0; at < count;) {
-    const std::size_t sent = send_some(at, std::min(count, at + kBatch));
+    const std::size_t sent = send_some(at, std::min(count, at + kSentAtOnce));
     moved = moved || sent > 0;
     at += sent;
     if (sent > 0) continue;
@@ -70,7 +70,7 @@ void DatagramOutbox::send_first(std::size_t count) {
 
 // So many from `begin` on are through, be it by a failure of their own; 0: the first must wait.
 std::size_t DatagramOutbox::send_some(std::size_t begin, std::size_t end) {
-  std::array<mmsghdr, kBatch> batch;
+  std::array<mmsghdr, kSentAtOnce> batch;
   std::size_t size = 0;
   for (std::size_t i = begin; i < end && waiting_[i].datagram != nullptr; ++i) {
     batch[size++].msg_hdr = waiting_[i].datagram->message;

@@ -3,13 +3,9 @@
 #include <chrono>
 #include <utility>
 
+#include "base/log.hpp"
+
 namespace berth {
-
-namespace {
-
-constexpr Duration kQuiet = std::chrono::seconds(10);
-
-}  // namespace
 
 RefusalLog::RefusalLog(EventLoop& loop, std::function<void(const Rest&)> tell_rest)
     : loop_(loop), tell_rest_(std::move(tell_rest)), quiet_(loop.timers(), [this] { tell(); }) {}
@@ -33,7 +29,7 @@ void RefusalLog::tell() {
 
 void RefusalLog::be_quiet() {
   said_ = loop_.now();
-  quiet_.arm(after(said_, kQuiet));
+  quiet_.arm(after(said_, kQuietTime));
 }
 
 }  // namespace berth

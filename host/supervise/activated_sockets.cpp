@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "base/environment.hpp"
 #include "base/source.hpp"
 #include "net/socket.hpp"
 
@@ -20,13 +21,6 @@ namespace {
 
 constexpr int kFirstDescriptor = 3;  // SD_LISTEN_FDS_START
 constexpr int kMostDescriptors = 1024;
-
-std::string take_variable(const char* name) {
-  const char* const value = std::getenv(name);
-  std::string text = value == nullptr ? "" : value;
-  ::unsetenv(name);
-  return text;
-}
 
 // 0 where the variable is not there, or is not meant for this process.
 int count_in(const std::string& count_text, const std::string& pid_text) {

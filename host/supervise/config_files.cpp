@@ -19,7 +19,7 @@ namespace berth {
 
 namespace {
 
-constexpr std::size_t kLongest = std::size_t{256} << 20;
+constexpr std::size_t kLongestFile = std::size_t{256} << 20;
 
 // All of a memfd, to be read in place.
 class Mapped {
@@ -91,7 +91,7 @@ Result<ConfigFiles> read_files(int memory) {
   if (::fstat(memory, &status) != 0) return system_error("no files were passed on", errno);
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size == 0) return ConfigFiles();
-  if (!S_ISREG(status.st_mode) || size > kLongest) {
+  if (!S_ISREG(status.st_mode) || size > kLongestFile) {
     return Error{"what was passed on are not the files of a config"};
   }
   const Mapped mapped(memory, size);

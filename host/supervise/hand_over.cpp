@@ -23,7 +23,7 @@ using Json = nlohmann::json;
 
 // Grows when something is to be understood otherwise than before.
 constexpr int kFormat = 1;
-constexpr std::size_t kLongest = std::size_t{64} << 20;
+constexpr std::size_t kLongestHandOver = std::size_t{64} << 20;
 
 // What need not be UTF-8, which JSON has to be, travels as hexadecimal digits: kernel addresses and
 // paths.
@@ -291,7 +291,7 @@ Result<HandedOver> read_handed_over(int memory) {
   struct stat status {};
   if (::fstat(memory, &status) != 0) return system_error("nothing was handed over", errno);
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (!S_ISREG(status.st_mode) || size > kLongest) {
+  if (!S_ISREG(status.st_mode) || size > kLongestHandOver) {
     return Error{"what was handed over is not the state of a host"};
   }
   std::string text(size, '\0');

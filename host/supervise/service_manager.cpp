@@ -13,6 +13,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/environment.hpp"
 #include "base/escape.hpp"
 
 namespace berth {
@@ -24,13 +25,6 @@ using std::chrono::microseconds;
 constexpr const char* kSocket = "NOTIFY_SOCKET";
 constexpr const char* kWatchdog = "WATCHDOG_USEC";
 constexpr const char* kWatched = "WATCHDOG_PID";
-
-std::string take_variable(const char* name) {
-  const char* const value = std::getenv(name);
-  std::string text = value == nullptr ? "" : value;
-  ::unsetenv(name);
-  return text;
-}
 
 std::optional<std::int64_t> number_in(const std::string& text) {
   std::int64_t number = 0;
