@@ -33,11 +33,9 @@ constexpr Duration kGrace = std::chrono::seconds(1);
 // and two that have been let go and are not gone yet.
 constexpr std::size_t kSlotsEach = 4;
 
-// What the signal handlers of a session's process work on. They only set flags and shut the socket
-// down: a system call that waits for the client then returns, whenever the signal came. They lie
-// with the thread's own data, a page that a fork writes to anyway. A process that waits for its
-// next connection has none.
-thread_local BlockingConnection* the_connection = nullptr;
+// What the signal handlers of a session's process work on, beside its connection, which a process
+// that waits for its next one does not have. They only set flags and shut the socket down: a system
+// call that waits for the client then returns, whenever the signal came.
 thread_local StopState* the_stop = nullptr;
 
 pid_t the_worker = 0;
@@ -59,15 +57,16 @@ void on_cancel(int signal) {
   const KeptErrno kept;
   if (is_passed_on(signal)) return;
   the_stop->cancel();
-  if (the_connection != nullptr) the_connection->interrupt();
+  if (auto* const served = BlockingConnection::on_this_thread) served->interrupt();
 }
 
 // From the worker, when it has given up a wait; and from the kernel when the worker has died, and
 // nobody watches the waits any more.
 void on_urgent(int signal) {
   const KeptErrno kept;
-  if (is_passed_on(signal) || the_connection == nullptr) return;
-  ::getppid() == the_worker ? the_connection->end_if_silent() : the_connection->watch_silence();
+  BlockingConnection* const served = BlockingConnection::on_this_thread;
+  if (is_passed_on(signal) || served == nullptr) return;
+  ::getppid() == the_worker ? served->end_if_silent() : served->watch_silence();
 }
 
 // In the worker, where SIGTERM and SIGHUP are blocked; its sessions inherit this and unblock them.
@@ -235,14 +234,14 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
 [[gnu::hot]] void ProcessModel::serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers,
                                       BufferPool& buffers) {
   BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers, slot.wait);
-  the_connection = &connection;
+  BlockingConnection::on_this_thread = &connection;
   ::pthread_sigmask(SIG_SETMASK, &no_signals_, nullptr);
   if (context_.sessions.stop.cancelled()) connection.interrupt();
   if (::getppid() != the_worker) connection.watch_silence();  // it has died already
   connection.serve();
   slot.report = connection.report();
   if (!keeps_processes()) ::_exit(0);
-  the_connection = nullptr;
+  BlockingConnection::on_this_thread = nullptr;
 }
 
 void ProcessModel::on_process_end(SlotIndex index, int signal) {

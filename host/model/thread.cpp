@@ -77,19 +77,16 @@ class ThreadModel final : public Model {
   std::list<Serving> serving_;
 };
 
-// What this thread serves, for its signal handler.
-thread_local BlockingConnection* the_connection = nullptr;
-
 // From the main thread, when it has given up a wait.
-void on_urgent(int) {
+void on_wait_given_up(int) {
   const KeptErrno kept;
-  if (the_connection != nullptr) the_connection->end_if_silent();
+  if (auto* const served = BlockingConnection::on_this_thread) served->end_if_silent();
 }
 
 void install_session_handler() {
   struct sigaction action {};
   action.sa_flags = SA_RESTART | SA_ONSTACK;  // as those of a session's process
-  action.sa_handler = on_urgent;
+  action.sa_handler = on_wait_given_up;
   ::sigaction(SIGURG, &action, nullptr);
 }
 
@@ -108,13 +105,13 @@ class ThreadModel::Registration {
       : model_(model) {
     const std::scoped_lock lock(model_.mutex_);
     place_ = model_.serving_.insert(model_.serving_.end(), {&connection, &wait, ::pthread_self()});
-    the_connection = &connection;
+    BlockingConnection::on_this_thread = &connection;
     let_session_signal_in();
   }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
   ~Registration() {
-    the_connection = nullptr;
+    BlockingConnection::on_this_thread = nullptr;
     const std::scoped_lock lock(model_.mutex_);
     model_.serving_.erase(place_);
   }

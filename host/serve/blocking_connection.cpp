@@ -34,6 +34,8 @@ const timespec* until(TimePoint when, timespec& storage) {
 
 }  // namespace
 
+constinit thread_local BlockingConnection* BlockingConnection::on_this_thread = nullptr;
+
 [[gnu::hot]] void BlockingConnection::serve() {
   if (has_layer() && !open_in_time()) {
     if (must_linger()) linger();

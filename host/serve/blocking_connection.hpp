@@ -49,6 +49,10 @@ class BlockingConnection final : public Connection {
   // From now on idle_timeout is that of the socket, where nobody is left to watch it.
   void watch_silence();
 
+  // What this thread serves, for handlers of signals; whoever serves on it sets this, and null
+  // between connections. It lies with the thread's own data, a page that a fork writes to anyway.
+  static constinit thread_local BlockingConnection* on_this_thread;
+
   // How long a system call may wait for room before it has to be looked whether there will be any.
   [[nodiscard]] static Duration send_timeout(const ListenerSettings& settings);
 

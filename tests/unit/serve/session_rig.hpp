@@ -163,7 +163,7 @@ class Session {
       const std::scoped_lock lock(blocking_mutex_);
       blocking_.emplace(context, accepted(), timers, buffers_, wait);
     }
-    the_connection = &*blocking_;
+    BlockingConnection::on_this_thread = &*blocking_;
     struct sigaction action {};
     action.sa_flags = SA_RESTART;
     action.sa_handler = on_urgent;
@@ -172,15 +172,14 @@ class Session {
       watch_idle(wait, here, stop);
     });
     blocking_->serve();
-    the_connection = nullptr;
+    BlockingConnection::on_this_thread = nullptr;
     report = blocking_->report();
     const std::scoped_lock lock(blocking_mutex_);
     blocking_.reset();
   }
   // As the models that block do it.
-  inline static BlockingConnection* the_connection = nullptr;
   static void on_urgent(int) {
-    if (the_connection != nullptr) the_connection->end_if_silent();
+    if (auto* const served = BlockingConnection::on_this_thread) served->end_if_silent();
   }
   void watch_idle(ClientWait& wait, pthread_t served_on, const std::stop_token& stop) {
     if (settings.idle_timeout == kUnlimited) return;
