@@ -13,4 +13,4 @@ echo
 echo "One test alone: tests/run.sh -R 'WORDS OF ITS NAME'    their names: ctest --test-dir build -N"
 # Most of them wait most of the time.
 exec ctest --test-dir build --output-on-failure --no-tests=error --timeout 120 \
-  -j $((2 * $(nproc))) "$@"
+  -j $((4 * $(nproc))) "$@"
