@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "base/format.hpp"
 #include "net/socket.hpp"
@@ -222,8 +223,9 @@ bool Acceptor::on_failure(int error) {
 
 // Where there is no memory for one more, the others go on.
 void Acceptor::pause(Pause why) {
-  paused_ = why;
-  for (const auto& listener : listeners_) listener->set_active(false);
+  if (std::exchange(paused_, why) == Pause::no) {
+    for (const auto& listener : listeners_) listener->set_active(false);
+  }
   switch (why) {
     case Pause::no:
       return;
@@ -247,8 +249,21 @@ void Acceptor::resume() {
 }
 
 void Acceptor::on_session_end() {
+  if (rules_.often_full && paused_ == Pause::full && fill_room()) return;
   // The rate is not waiting for room.
   if (paused_ == Pause::full || paused_ == Pause::try_later) resume();
+}
+
+// Takes who waits without asking the loop who that is, while accepting stays paused; each listener
+// is the first to be asked in its turn. False where there is still room then.
+bool Acceptor::fill_room() {
+  if (listeners_.empty()) return false;
+  std::rotate(listeners_.begin(), listeners_.begin() + 1, listeners_.end());
+  for (const auto& listener : listeners_) {
+    accept_some(*listener);
+    if (paused_ != Pause::full || sessions_() >= rules_.max_connections) return true;
+  }
+  return false;
 }
 
 void Acceptor::close(Queues queues) {

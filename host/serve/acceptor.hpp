@@ -32,8 +32,10 @@ enum class AcceptFailure {
 class Acceptor {
  public:
   struct Rules {
-    unsigned max_connections;        // the worker's share; exact
-    bool often_full = false;         // that so many are served is nothing to be told of
+    unsigned max_connections;  // the worker's share; exact
+    // So many are often served: that is nothing to be told of, and when one is over the next is
+    // taken at once, from within on_session_end().
+    bool often_full = false;
     bool blocking_sockets;           // what accept4 makes
     RateGate rate = {};              // the worker's share
     Admission* admission = nullptr;  // none: everybody is let in
@@ -88,6 +90,7 @@ class Acceptor {
   bool on_failure(int error);
   void pause(Pause why);
   void resume();
+  bool fill_room();
   [[nodiscard]] std::string waiting_place() const;
   void say(std::string text);
 

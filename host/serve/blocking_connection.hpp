@@ -83,6 +83,8 @@ class BlockingConnection final : public Connection {
   ssize_t receive(Lent& bytes) override;
   ssize_t send(const iovec* pieces, std::size_t count) override;
   Lent take_buffer() override { return buffers_.take(); }
+  // A datagram is at hand, and so is the end after it.
+  [[nodiscard]] bool may_read_at_once() override { return layer_ && layer_->has_messages(); }
   TimerQueue& timers() override { return timers_; }
   void go_on_soon() override { goes_on_ = true; }
 

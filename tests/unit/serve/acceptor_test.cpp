@@ -44,12 +44,13 @@ struct Rig {
   explicit Rig(
       unsigned most, bool blocking = false, int count = 1,
       std::unique_ptr<Demultiplexer> demultiplexer = std::make_unique<EpollDemultiplexer>(),
-      RateGate rate = {})
+      RateGate rate = {}, bool often_full = false)
       : loop(std::move(demultiplexer)),
         admission(loop, context, denied),
         acceptor(
             loop, log.log,
             {.max_connections = most,
+             .often_full = often_full,
              .blocking_sockets = blocking,
              .rate = rate,
              .admission = &admission},
@@ -151,6 +152,31 @@ TEST_CASE("there are never more sessions than allowed, and never fewer while cli
   rig.end_session();
   rig.turn();
   CHECK(rig.sessions.size() == 2);
+}
+
+TEST_CASE(
+    "where it is often full the next client is taken at a session's end, from each socket in "
+    "turn") {
+  Rig rig(1, false, 2, std::make_unique<EpollDemultiplexer>(), {}, true);
+  for (std::size_t socket = 0; socket < 2; ++socket) rig.connect(3, socket);
+  rig.turn_until(1);
+  rig.turn();
+  std::vector<SocketAddress> taken;
+  for (int ends = 0; ends < 4; ++ends) {
+    rig.end_session();
+    REQUIRE(rig.sessions.size() == 1);
+    taken.push_back(local_address(rig.sessions[0].socket.get()));
+  }
+  for (const Fd& socket : rig.listening) {
+    CHECK(std::count(taken.begin(), taken.end(), local_address(socket.get())) == 2);
+  }
+  rig.end_session();
+  rig.end_session();
+  CHECK(rig.sessions.empty());
+  rig.connect(1);
+  rig.turn_until(1);
+  CHECK(rig.acceptor.accepted() == 7);
+  CHECK(rig.log.text().find("as many as there may be") == std::string::npos);
 }
 
 TEST_CASE("a storm of clients is taken in parts, so that others get their turn") {
