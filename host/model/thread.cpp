@@ -152,11 +152,14 @@ void ThreadModel::start(AcceptedConnection accepted) {
   const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
   if (end < end_of_oldest_.due()) end_of_oldest_.arm(end);
   idle_watch_.on_session_start();
-  const std::scoped_lock lock(mutex_);
+  std::unique_lock lock(mutex_);
   waiting_.push_back(std::move(accepted));
   ++sessions_;
   // Where there are as many threads as sessions may be, one is just through with another.
-  if (idle_ >= waiting_.size() || threads_ >= context_.max_connections) return work_.notify_one();
+  if (idle_ >= waiting_.size() || threads_ >= context_.max_connections) {
+    lock.unlock();  // or whoever wakes would have to wait for it
+    return work_.notify_one();
+  }
   const std::string failure = start_thread();
   if (failure.empty()) return;
   Log& log = context_.sessions.log;
