@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/clock.hpp"
+#include "base/log.hpp"
 
 namespace berth {
 
@@ -21,13 +22,11 @@ struct HoldUpNotice {
 
 class HoldUpPolicy {
  public:
-  static constexpr Duration kPause = std::chrono::seconds(10);
-
   // A hold-up of that length has ended now. The line to write, or nothing yet.
   [[nodiscard]] std::optional<HoldUpNotice> note(TimePoint now, Duration length) {
     ++times_;
     longest_ = std::max(longest_, length);
-    if (said_ && now - *said_ < kPause) return std::nullopt;
+    if (said_ && now - *said_ < kQuietTime) return std::nullopt;
     const HoldUpNotice notice = {length, times_, longest_, said_ ? now - *said_ : Duration::zero()};
     said_ = now;
     times_ = 0;
