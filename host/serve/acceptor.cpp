@@ -157,6 +157,7 @@ void Acceptor::let_in(AcceptedConnection accepted) {
   if (admits(accepted.peer)) start_or_close(std::move(accepted));
 }
 
+// Where there is no memory for one more, the others go on.
 void Acceptor::start_or_close(AcceptedConnection accepted) {
   const Peer peer = accepted.peer;
   accepted.id = ++accepted_;
@@ -221,7 +222,6 @@ bool Acceptor::on_failure(int error) {
   return false;
 }
 
-// Where there is no memory for one more, the others go on.
 void Acceptor::pause(Pause why) {
   if (std::exchange(paused_, why) == Pause::no) {
     for (const auto& listener : listeners_) listener->set_active(false);
@@ -249,24 +249,30 @@ void Acceptor::resume() {
 }
 
 void Acceptor::on_session_end() {
-  if (rules_.often_full && paused_ == Pause::full && fill_room()) return;
+  // A connection may come to its end within the call that takes it.
+  if (filling_) return;
+  if (rules_.often_full && paused_ == Pause::full && !fill_room()) return;
   // The rate is not waiting for room.
   if (paused_ == Pause::full || paused_ == Pause::try_later) resume();
 }
 
-// Takes who waits without asking the loop who that is, while accepting stays paused; each listener
-// is the first to be asked in its turn. False where there is still room then.
+// Takes who waits without asking the loop who that is, while accepting stays paused: true where
+// there is still room then. The listeners that had to be asked are the last the next time.
 bool Acceptor::fill_room() {
-  if (listeners_.empty()) return false;
-  std::rotate(listeners_.begin(), listeners_.begin() + 1, listeners_.end());
-  for (const auto& listener : listeners_) {
-    accept_some(*listener);
-    if (paused_ != Pause::full || sessions_() >= rules_.max_connections) return true;
+  filling_ = true;
+  auto next = listeners_.begin();
+  bool has_room = true;
+  while (has_room && next != listeners_.end()) {
+    accept_some(**next++);
+    has_room = paused_ == Pause::full && sessions_() < rules_.max_connections;
   }
-  return false;
+  std::rotate(listeners_.begin(), next, listeners_.end());
+  filling_ = false;
+  return has_room;
 }
 
 void Acceptor::close(Queues queues) {
+  filling_ = true;  // by this, in an order of its own
   for (const auto& listener : listeners_) {
     if (queues == Queues::left) break;
     if (listener->datagrams()) {

@@ -33,8 +33,9 @@ class Acceptor {
  public:
   struct Rules {
     unsigned max_connections;  // the worker's share; exact
-    // So many are often served: that is nothing to be told of, and when one is over the next is
-    // taken at once, from within on_session_end().
+    // It is the model's own number (its threads, say), and so many are often served: that is
+    // nothing to be told of, and when one is over the next is taken at once, from within
+    // on_session_end().
     bool often_full = false;
     bool blocking_sockets;           // what accept4 makes
     RateGate rate = {};              // the worker's share
@@ -56,8 +57,8 @@ class Acceptor {
     Scheme scheme = Scheme::tcp;
   };
   // Connections that come from now on have this timeout (set_send_timeout()); a new socket is to be
-  // given it as soon as it listens, for those that come before. Throws std::system_error where a
-  // socket cannot be watched.
+  // given it as soon as it listens, for those that come before. To be called once. Throws
+  // std::system_error where a socket cannot be watched.
   void listen(std::vector<Socket> sockets, Duration send_timeout);
   // Starts a connection that has been accepted before, if it is admitted.
   void let_in(AcceptedConnection accepted);
@@ -105,6 +106,7 @@ class Acceptor {
   Duration send_timeout_ = kUnlimited;
   CallTimer retry_;
   Pause paused_ = Pause::no;
+  bool filling_ = false;  // fill_room() or close() takes whom it has room for
   TimePoint last_said_ = TimePoint::min();
   std::uint64_t accepted_ = 0;
 };

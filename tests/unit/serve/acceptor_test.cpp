@@ -157,25 +157,25 @@ TEST_CASE("there are never more sessions than allowed, and never fewer while cli
 TEST_CASE(
     "where it is often full the next client is taken at a session's end, from each socket in "
     "turn") {
-  Rig rig(1, false, 2, std::make_unique<EpollDemultiplexer>(), {}, true);
-  for (std::size_t socket = 0; socket < 2; ++socket) rig.connect(3, socket);
+  constexpr std::size_t kSockets = 4;
+  const std::vector<std::size_t> busy = {0, 1};  // nobody comes to the others
+  Rig rig(1, false, kSockets, std::make_unique<EpollDemultiplexer>(), {}, true);
+  for (const std::size_t socket : busy) rig.connect(5, socket);
   rig.turn_until(1);
   rig.turn();
   std::vector<SocketAddress> taken;
-  for (int ends = 0; ends < 4; ++ends) {
+  for (int ends = 0; ends < 8; ++ends) {
     rig.end_session();
     REQUIRE(rig.sessions.size() == 1);
     taken.push_back(local_address(rig.sessions[0].socket.get()));
   }
-  for (const Fd& socket : rig.listening) {
-    CHECK(std::count(taken.begin(), taken.end(), local_address(socket.get())) == 2);
-  }
+  for (std::size_t i = 1; i < taken.size(); ++i) CHECK(taken[i] != taken[i - 1]);
   rig.end_session();
   rig.end_session();
   CHECK(rig.sessions.empty());
   rig.connect(1);
   rig.turn_until(1);
-  CHECK(rig.acceptor.accepted() == 7);
+  CHECK(rig.acceptor.accepted() == 11);
   CHECK(rig.log.text().find("as many as there may be") == std::string::npos);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <memory>
@@ -26,7 +27,7 @@ const std::string kHeader = "PROXY TCP4 203.0.113.9 192.0.2.1 2934 443\r\n";
 // A reader for a worker of at most so many connections, whose sessions only lie there.
 struct Rig {
   explicit Rig(MakeDemultiplexer make = make_demultiplexer<EpollDemultiplexer>, unsigned most = 100,
-               RateGate rate = {})
+               RateGate rate = {}, bool often_full = false)
       : loop(make()),
         admission(loop, context, denied),
         reader(std::make_unique<HeaderReader>(
@@ -34,12 +35,15 @@ struct Rig {
             [this](AcceptedConnection accepted) { acceptor.let_in(std::move(accepted)); },
             [this] {
               ++ends;
+              deepest = std::max(deepest, ++depth);
               acceptor.on_session_end();
+              --depth;
               if (ends >= wanted) loop.stop();
             })),
         acceptor(
             loop, log.log,
             {.max_connections = most,
+             .often_full = often_full,
              .blocking_sockets = true,
              .rate = rate,
              .admission = &admission,
@@ -87,6 +91,8 @@ struct Rig {
   std::vector<std::unique_ptr<Fd>> clients;
   std::vector<AcceptedConnection> sessions;
   std::size_t ends = 0;
+  int depth = 0;
+  int deepest = 0;  // calls for an end within one another
   std::size_t wanted = SIZE_MAX;
   std::unique_ptr<HeaderReader> reader;
   Acceptor acceptor;
@@ -237,6 +243,22 @@ TEST_CASE("what waits for a header counts towards the limit, and makes room when
     CHECK(rig.sessions.size() == 2);
     CHECK(rig.reader->waiting() == 0);
   });
+}
+
+TEST_CASE("where it is often full, headers that fail at once are not taken within one another") {
+  Rig rig(make_demultiplexer<EpollDemultiplexer>, 1, {}, true);
+  rig.connect(kHeader);
+  rig.turn_until(1);
+  constexpr std::size_t kFailing = 20;
+  for (std::size_t i = 0; i < kFailing; ++i) rig.connect("what");
+  rig.connect(kHeader);
+  rig.turn();
+  REQUIRE(rig.sessions.size() == 1);
+  rig.sessions.clear();
+  rig.acceptor.on_session_end();
+  rig.turn_until(kFailing + 2);
+  CHECK(rig.sessions.size() == 1);
+  CHECK(rig.deepest == 1);
 }
 
 TEST_CASE("the client is let in or denied, and not its proxy") {
