@@ -140,7 +140,9 @@ int Connection::error_of_later_ones() const {
     return end_at_once(operation, EINVAL);
   }
   if (report_.error != 0) return end_at_once(operation, error_of_later_ones());
-  const bool ends_here = (operation.flags & BERTH_ENDS_ON_STOP) != 0 && context_.stop.draining();
+  // A datagram that has come is read all the same, and its end follows without a wait.
+  const bool ends_here = (operation.flags & BERTH_ENDS_ON_STOP) != 0 &&
+                         context_.stop.draining() && !(layer_ && layer_->has_messages());
   if (at_end_ || ends_here) {
     operation.flags |= BERTH_END;
     return end_at_once(operation, 0);

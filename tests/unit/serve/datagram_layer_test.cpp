@@ -64,6 +64,28 @@ TEST_CASE("a datagram is read once, and then the stream ends") {
   });
 }
 
+TEST_CASE("a datagram that has come is read also where a drain ends reads") {
+  under_each([](Session::Under under) {
+    std::vector<std::string> read;
+    DatagramSession it(
+        under,
+        [&](berth_connection* c) -> Script {
+          for (;;) {
+            ReadOp next(c, {}, true);
+            co_await next;
+            REQUIRE(next.error == 0);
+            if (next.at_end()) break;
+            read.emplace_back(next.data());
+          }
+          finish(c);
+        },
+        "hello");
+    it.session.context.stop.drain();
+    CHECK(it.run().end == SessionEnd::handler);
+    CHECK(read == std::vector<std::string>{"hello"});
+  });
+}
+
 TEST_CASE("an empty datagram is a message, and may be answered with another") {
   under_each([](Session::Under under) {
     DatagramSession it(under, echo, "");
