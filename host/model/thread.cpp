@@ -103,8 +103,11 @@ class ThreadModel::Registration {
  public:
   Registration(ThreadModel& model, BlockingConnection& connection, ClientWait& wait)
       : model_(model) {
-    const std::scoped_lock lock(model_.mutex_);
-    place_ = model_.serving_.insert(model_.serving_.end(), {&connection, &wait, ::pthread_self()});
+    {
+      const std::scoped_lock lock(model_.mutex_);
+      const Serving serving{&connection, &wait, ::pthread_self()};
+      place_ = model_.serving_.insert(model_.serving_.end(), serving);
+    }
     BlockingConnection::on_this_thread = &connection;
     let_session_signal_in();
   }
@@ -244,7 +247,7 @@ bool ThreadModel::end_silent(Duration limit, TimePoint now) {
   for (Serving& one : serving_) {
     if (!one.seen.give_up_if_over(*one.wait, limit, now)) continue;
 #ifdef __SANITIZE_THREAD__
-    // Which lets a handler in when the system call is over, and not before.
+    // It calls a signal's handler when the system call is over, and not before.
     one.connection->end_if_silent();
 #endif
     (void)::pthread_kill(one.thread, SIGURG);

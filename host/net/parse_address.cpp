@@ -1,5 +1,4 @@
 // The form of addresses: pure text work, so that a config can be checked without a network.
-#include "base/ascii.hpp"
 #include "net/address.hpp"
 
 #include <arpa/inet.h>
@@ -8,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/ascii.hpp"
 #include "net/address_text.hpp"
 #include "net/parse_multicast.hpp"
 #include "net/parse_unix_address.hpp"

@@ -21,6 +21,7 @@ namespace {
 // What a person can do about a socket that could not be made, bound or listened on; "" where only
 // the system's words are known.
 std::string remedy(const SocketAddress& address, int errno_value) {
+  if (address.is_unix()) return "";
   const std::string port = std::to_string(address.port());
   const char* const kind = address.is_datagram() ? "u" : "t";
   switch (errno_value) {

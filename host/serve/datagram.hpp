@@ -26,7 +26,7 @@ struct Datagram {
   std::shared_ptr<DatagramSocket> socket;
   Envelope envelope;
   std::size_t size;
-  std::unique_ptr<char[]> bytes;
+  std::unique_ptr<char[]> bytes;  // not null, however few
 };
 
 }  // namespace berth

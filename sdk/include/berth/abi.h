@@ -19,6 +19,11 @@
  * that called create() under the fork models. Only what a handler asks to be called in the
  * background (berth_host.background) runs beside all this, on a thread of the host's own.
  *
+ * Signals. Some are the host's, and a handler neither blocks nor handles them: SIGURG where a
+ * session has a thread or a process to itself, which ends its wait for a client that has been
+ * silent for the listener's idle_timeout; and, where it has a process, SIGTERM and SIGHUP, by which
+ * a drain and its deadline reach it.
+ *
  * No exception may leave a function of either side.
  */
 #ifndef BERTH_ABI_H
