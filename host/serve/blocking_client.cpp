@@ -13,8 +13,8 @@ ssize_t BlockingClient::receive(Lent& bytes) {
   return receive_from(socket_.get(), session_.buffers_, bytes, MSG_DONTWAIT);
 }
 
-ssize_t BlockingClient::send(const iovec* pieces, std::size_t count) {
-  const ssize_t result = send_to(socket_.get(), pieces, count, MSG_DONTWAIT);
+ssize_t BlockingClient::send(Pieces pieces) {
+  const ssize_t result = send_pieces(socket_.get(), pieces, MSG_DONTWAIT);
   if (result == kNotYet) write_waits();
   return result;
 }

@@ -10,14 +10,14 @@ namespace berth {
 class BlockingClient final : public ClientConnection {
  public:
   BlockingClient(BlockingConnection& session, Fd socket, const Peer& peer)
-      : ClientConnection(session, std::move(socket), peer), session_(session) {}
+      : ClientConnection(session, std::move(socket), peer, Waits::in_call), session_(session) {}
 
   void go_on() override;
   [[nodiscard]] int socket() const { return socket_.get(); }
 
  private:
   ssize_t receive(Lent& bytes) override;
-  ssize_t send(const iovec* pieces, std::size_t count) override;
+  ssize_t send(Pieces pieces) override;
   TimerQueue& timers() override { return session_.timers(); }
   void go_on_soon() override { session_.go_on_soon(); }
 

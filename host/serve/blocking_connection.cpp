@@ -45,7 +45,6 @@ constinit thread_local BlockingConnection* BlockingConnection::on_this_thread = 
   begin();
   end_if_forgotten();
   while (!finished()) {
-    tidy_clients();
     wait_for_one();
     end_if_forgotten();
   }
@@ -99,57 +98,50 @@ Duration BlockingConnection::send_timeout(const ListenerSettings& settings) {
   return std::min(settings.idle_timeout, WriteProgress::interval(settings.write_timeout));
 }
 
-[[gnu::hot]] ssize_t receive_from(int socket, BufferPool& buffers, Lent& bytes, int flags) {
-  bytes = buffers.take();
-  const ssize_t count = ::recv(socket, bytes.get(), BufferPool::kBufferSize, flags);
-  if (count > 0) return count;
-  bytes.reset();
-  return count == 0 ? 0 : -errno;
-}
-
-[[gnu::hot]] ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags) {
-  ssize_t sent;
-  if (count == 1) {  // cheaper than sendmsg, and what most handlers do
-    sent = ::send(socket, pieces->iov_base, pieces->iov_len, flags);
-  } else {
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(pieces);
-    message.msg_iovlen = count;
-    sent = ::sendmsg(socket, &message, flags);
-  }
-  return sent < 0 ? -errno : sent;
-}
-
 [[gnu::hot]] ssize_t BlockingConnection::receive(Lent& bytes) {
-  if (flags_ != 0) return receive_from(socket_.get(), buffers_, bytes, flags_);
-  ssize_t result;
-  {
-    const ClientWait::Span waiting(wait_);
-    result = receive_from(socket_.get(), buffers_, bytes, 0);
-  }
-  if (given_up_ && result != kNotYet && result != -EINTR) {  // it was not silent after all
-    given_up_ = false;
-    set_receive_timeout(socket_.get(), kUnlimited);
-    if (watches_itself_) watch_silence();  // since a moment ago
+  wait_.begin();
+  const ssize_t result = receive_from(socket_.get(), buffers_, bytes, flags_);
+  wait_.end();
+  if (given_up_) [[unlikely]] {
+    if (!is_not_yet(result)) wait_after_all();
   }
   return result;
 }
 
-[[gnu::hot]] ssize_t BlockingConnection::send(const iovec* pieces, std::size_t count) {
-  return send_to(socket_.get(), pieces, count, flags_);
+// The client was not silent, though it had been given up.
+void BlockingConnection::wait_after_all() {
+  given_up_ = false;
+  set_receive_timeout(socket_.get(), kUnlimited);
+  if (watches_itself_) watch_silence();  // the worker has died meanwhile
+}
+
+[[gnu::hot]] ssize_t BlockingConnection::send(Pieces pieces) {
+  return send_pieces(socket_.get(), pieces, flags_);
 }
 
 [[gnu::hot]] void BlockingConnection::wait_for_one() {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
   // makes the system call return.
-  if (cancelled()) return break_off(ECANCELED);
-  if (std::exchange(goes_on_, false)) return go_on();
+  if (cancelled()) [[unlikely]]
+    return break_off(ECANCELED);
+  if (std::exchange(goes_on_, false)) [[unlikely]]
+    return go_on();
+  if (clients_ != nullptr) [[unlikely]] {
+    clients_->sweep();
+    if (!clients_->empty()) return poll_for_first();
+  }
   const bool alone = timers_.next() == kNever && reading() != writing() && socket_;
-  const bool has_clients = clients_ != nullptr && !clients_->empty();
-  if (!alone || has_clients || read_ends_on_drain() || half_close_waits()) return poll_for_first();
+  if (!alone || read_ends_on_drain() || half_close_waits()) [[unlikely]] {
+    return poll_for_first();
+  }
   flags_ = 0;
   const bool writes = writing();
-  const ssize_t result = writes ? carry_on_write() : carry_on_read();
+  ssize_t result;
+  if (writes) [[unlikely]] {
+    result = carry_on_write();
+  } else {
+    result = carry_on_read();
+  }
   flags_ = MSG_DONTWAIT;
   if (writes && result == kNotYet && !cancelled()) return on_no_room();
   after_call(result);
@@ -162,12 +154,10 @@ void BlockingConnection::go_on() {
 }
 
 void BlockingConnection::after_call(ssize_t result) {
-  if (cancelled()) {
-    if (!finished()) break_off(ECANCELED);
-  } else if (result == kNotYet) {
-    break_off(ETIMEDOUT, SessionLimit::idle);
-  } else if (result != -EINTR) {
+  if (!is_not_yet(result)) {
     silent_for_ = Duration::zero();
+  } else if (result == kNotYet && !cancelled()) {
+    break_off(ETIMEDOUT, SessionLimit::idle);
   }
 }
 
@@ -285,10 +275,6 @@ void BlockingConnection::move_ready_clients() {
   }
 }
 
-void BlockingConnection::tidy_clients() {
-  if (clients_ != nullptr) clients_->sweep();
-}
-
 void BlockingConnection::linger() {
   if (!half_close_in_time()) return;
   const TimePoint end = after(Clock::now(), kLingerTime);
@@ -317,7 +303,7 @@ bool BlockingConnection::drop_input() {
   for (int rounds = 0; rounds < 16; ++rounds) {
     Lent dropped;
     const ssize_t count = receive(dropped);
-    if (count == kNotYet || count == -EINTR) return false;
+    if (is_not_yet(count)) return false;
     if (count <= 0) return true;
   }
   return false;

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cerrno>
 #include <span>
 #include <vector>
 
@@ -21,9 +22,17 @@
 
 namespace berth {
 
-// As Wire::receive() and send(), with the flags of recv(2) and send(2).
-[[nodiscard]] ssize_t receive_from(int socket, BufferPool& buffers, Lent& bytes, int flags);
-[[nodiscard]] ssize_t send_to(int socket, const iovec* pieces, std::size_t count, int flags);
+// As Wire::receive(), with the flags of recv(2).
+[[nodiscard]] inline ssize_t receive_from(int socket, BufferPool& buffers, Lent& bytes, int flags) {
+  if (!bytes) bytes = buffers.take();
+  const ssize_t count = ::recv(socket, bytes.get(), BufferPool::kBufferSize, flags);
+  if (count > 0) [[likely]] {
+    return count;
+  }
+  const ssize_t result = count == 0 ? 0 : -errno;
+  bytes.reset();
+  return result;
+}
 
 class BlockingConnection final : public Connection {
  public:
@@ -31,7 +40,10 @@ class BlockingConnection final : public Connection {
   // when the client is waited for.
   BlockingConnection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers,
                      BufferPool& buffers, ClientWait& wait)
-      : Connection(context, std::move(accepted)), timers_(timers), buffers_(buffers), wait_(wait) {}
+      : Connection(context, std::move(accepted), Waits::in_call),
+        timers_(timers),
+        buffers_(buffers),
+        wait_(wait) {}
 
   // Serves from the first byte to the last; returns when the session is over and its socket closed.
   void serve();
@@ -41,7 +53,7 @@ class BlockingConnection final : public Connection {
   // context.stop alone. Async-signal-safe, and safe from any thread while serve() has not returned.
   void interrupt();
   [[nodiscard]] bool interrupted() const { return interrupted_; }
-  // Both from a signal handler, on the session's thread, of a signal that restarts the receive
+  // Both on the session's thread, also from the handler of a signal that restarts the receive
   // which it interrupts (SA_RESTART): this goes on under a timeout of the socket's, as man 7 socket
   // has it. If the wait has been given up (ClientWait), that is over at once: what has come is
   // taken all the same, and if nothing has, the session ends for its client's silence.
@@ -73,35 +85,31 @@ class BlockingConnection final : public Connection {
   [[nodiscard]] bool move_what_is_ready(short events);
   void move_ready_clients();
   void reserve_polled(std::size_t clients);
-  void tidy_clients();
   void after_call(ssize_t result);
   void on_no_room();
+  void wait_after_all();
   [[nodiscard]] bool is_stuck(TimePoint now);
   void linger();
   [[nodiscard]] bool half_close_in_time();
   [[nodiscard]] bool drop_input();
   ssize_t receive(Lent& bytes) override;
-  ssize_t send(const iovec* pieces, std::size_t count) override;
+  ssize_t send(Pieces pieces) override;
   Lent take_buffer() override { return buffers_.take(); }
-  // A datagram is at hand, and so is the end after it.
-  [[nodiscard]] bool may_read_at_once() override { return layer_ && layer_->has_messages(); }
   TimerQueue& timers() override { return timers_; }
   void go_on_soon() override { goes_on_ = true; }
 
   TimerQueue& timers_;
   BufferPool& buffers_;
   ClientWait& wait_;
-  bool goes_on_ = false;      // what is pending is to be carried on before anything is waited for
   int flags_ = MSG_DONTWAIT;  // for the next recv or send: or 0, where there is nothing else to do
-
-  // How long the client has been waited for in poll(2) since it last moved.
-  Duration silent_for_{0};
-  WriteProgress progress_;  // of the write that waits
+  bool goes_on_ = false;      // what is pending is to be carried on before anything is waited for
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> given_up_{false};  // the receive that waits, by end_if_silent()
   std::atomic<bool> watches_itself_{false};
-
   std::unique_ptr<ClientSet> clients_;  // made when first needed
+  // How long the client has been waited for in poll(2) since it last moved.
+  Duration silent_for_{0};
+  WriteProgress progress_;  // of the write that waits
   // What poll(2) was given where there are any, this connection's own first, and whose the rest is.
   std::vector<pollfd> polled_;
   std::vector<ClientConnection*> polled_clients_;

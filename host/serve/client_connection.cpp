@@ -19,9 +19,10 @@ class ClientConnection::Patience final : public Timer {
   ClientConnection& connection_;
 };
 
-ClientConnection::ClientConnection(Connection& session, Fd socket, const Peer& peer)
+ClientConnection::ClientConnection(Connection& session, Fd socket, const Peer& peer, Waits waits)
     : Connection(session.context(), std::move(socket),
-                 {.id = session.report().id, .peer = peer, .accepted = session.report().accepted}),
+                 {.id = session.report().id, .peer = peer, .accepted = session.report().accepted},
+                 waits),
       session_(session) {}
 
 ClientConnection::~ClientConnection() = default;

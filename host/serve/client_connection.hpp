@@ -15,7 +15,7 @@ namespace berth {
 class ClientConnection : public Connection {
  public:
   // The session outlives it.
-  ClientConnection(Connection& session, Fd socket, const Peer& peer);
+  ClientConnection(Connection& session, Fd socket, const Peer& peer, Waits waits);
   ~ClientConnection() override;
 
   // A write of nothing that is over when the socket is connected, or cannot be.

@@ -63,20 +63,22 @@ static std::unique_ptr<Layer> make_layer(SessionContext& context, AcceptedConnec
   return nullptr;
 }
 
-Connection::Connection(SessionContext& context, AcceptedConnection accepted)
+Connection::Connection(SessionContext& context, AcceptedConnection accepted, Waits waits)
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(accepted.socket)),
       scheme_(accepted.scheme),
+      in_loop_(waits == Waits::in_loop),
       layer_(make_layer(context, accepted)),
       proxied_(std::move(accepted.proxied)),
       report_{.id = accepted.id, .peer = accepted.peer, .accepted = accepted.accepted} {}
 
-Connection::Connection(SessionContext& context, Fd socket, const SessionReport& report)
+Connection::Connection(SessionContext& context, Fd socket, const SessionReport& report, Waits waits)
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(socket)),
       scheme_(report.peer.address().family() == AF_UNSPEC ? Scheme::unix_socket : Scheme::tcp),
+      in_loop_(waits == Waits::in_loop),
       report_(report) {}
 
 Connection::~Connection() {
@@ -133,17 +135,18 @@ int Connection::error_of_later_ones() const {
 }
 
 [[gnu::hot]] int Connection::read(berth_operation& operation) {
-  if (read_ != nullptr) return end_at_once(operation, EBUSY);
-  lent_.reset();
+  if (read_ != nullptr) [[unlikely]]
+    return end_at_once(operation, EBUSY);
   operation.flags &= static_cast<std::uint16_t>(~BERTH_END);
-  if (operation.size < kOperationSize || operation.duration < 0) {
+  if (operation.size < kOperationSize || operation.duration < 0) [[unlikely]] {
     return end_at_once(operation, EINVAL);
   }
-  if (report_.error != 0) return end_at_once(operation, error_of_later_ones());
+  if (report_.error != 0) [[unlikely]]
+    return end_at_once(operation, error_of_later_ones());
   // A datagram that has come is read all the same, and its end follows without a wait.
-  const bool ends_here = (operation.flags & BERTH_ENDS_ON_STOP) != 0 &&
-                         context_.stop.draining() && !(layer_ && layer_->has_messages());
-  if (at_end_ || ends_here) {
+  const bool ends_here =
+      (operation.flags & BERTH_ENDS_ON_STOP) != 0 && context_.stop.draining() && !has_messages();
+  if (at_end_ || ends_here) [[unlikely]] {
     operation.flags |= BERTH_END;
     return end_at_once(operation, 0);
   }
@@ -153,14 +156,16 @@ int Connection::error_of_later_ones() const {
   try {
     if (may_read_at_once()) {
       const ssize_t received = receive_through();
-      if (received != kNotYet && received != -EINTR) {
+      if (!is_not_yet(received)) {
         report_.error = take(received);
         read_ = nullptr;
         return end_at_once(operation, report_.error);
       }
     }
-    if (operation.duration > 0) arm_timer(operation);
-    if (read_closed_) go_on_soon();
+    if (operation.duration > 0) [[unlikely]]
+      arm_timer(operation);
+    if (read_closed_) [[unlikely]]
+      go_on_soon();
   } catch (const std::bad_alloc&) {
     read_ = nullptr;
     return end_at_once(operation, ENOMEM);
@@ -169,18 +174,23 @@ int Connection::error_of_later_ones() const {
 }
 
 [[gnu::hot]] int Connection::write(berth_operation& operation) {
-  if (write_ != nullptr) return end_at_once(operation, EBUSY);
-  if (operation.size < kOperationSize) return end_at_once(operation, EINVAL);
-  if (report_.error != 0) return end_at_once(operation, error_of_later_ones());
-  if (write_closed_ || write_lost_) return end_at_once(operation, EPIPE);
+  if (write_ != nullptr) [[unlikely]]
+    return end_at_once(operation, EBUSY);
+  if (operation.size < kOperationSize) [[unlikely]]
+    return end_at_once(operation, EINVAL);
+  if (report_.error != 0) [[unlikely]]
+    return end_at_once(operation, error_of_later_ones());
+  if (write_closed_ || write_lost_) [[unlikely]]
+    return end_at_once(operation, EPIPE);
   write_ = &operation;
   set_written(0);
   operation.error = 0;
   try {
     const ssize_t sent = send_more();
-    if (sent == kNotYet || sent == -EINTR || !may_complete_at_once()) return BERTH_PENDING;
+    if (is_not_yet(sent) || (in_loop_ && !may_go_on())) return BERTH_PENDING;
     write_ = nullptr;
-    if (sent < 0) return end_at_once(operation, write_error());
+    if (sent < 0) [[unlikely]]
+      return end_at_once(operation, write_error());
     return BERTH_DONE;
   } catch (const std::bad_alloc&) {
     write_ = nullptr;
@@ -324,7 +334,7 @@ void Connection::break_off(int error, SessionLimit limit) {
 
 void Connection::close_write() {
   // Datagrams know no such end.
-  if (report_.error != 0 || (layer_ && layer_->has_messages())) return;
+  if (report_.error != 0 || has_messages()) return;
   (void)half_close();
   if (!writing()) return;
   try {
@@ -356,7 +366,7 @@ bool Connection::half_close() {
   if (half_closed_) return true;
   if (layer_) {
     const ssize_t told = layer_->half_close(*this);
-    if (told == kNotYet || told == -EINTR) return false;
+    if (is_not_yet(told)) return false;
   }
   half_closed_ = true;
   (void)::shutdown(socket_.get(), SHUT_WR);

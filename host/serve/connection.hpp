@@ -7,7 +7,6 @@
 #pragma once
 
 #include <berth/abi.h>
-#include <sys/uio.h>
 
 #include <cerrno>
 #include <cstdint>
@@ -27,10 +26,12 @@ class ClientSet;
 
 class Connection : public berth_connection, protected Wire {
  public:
+  // How what is pending is waited for: in the system call that carries it out, or by a loop.
+  enum class Waits : std::uint8_t { in_call, in_loop };
   // What it borrows outlives it.
-  Connection(SessionContext& context, AcceptedConnection accepted);
+  Connection(SessionContext& context, AcceptedConnection accepted, Waits waits);
   // One that bytes are moved on as they are, whatever the listener's address begins with.
-  Connection(SessionContext& context, Fd socket, const SessionReport& report);
+  Connection(SessionContext& context, Fd socket, const SessionReport& report, Waits waits);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection();
@@ -114,11 +115,9 @@ class Connection : public berth_connection, protected Wire {
   // was hit. Sleeps end only with ECANCELED.
   void break_off(int error, SessionLimit limit = SessionLimit::none);
 
-  // Whether a read may be tried at once, in the call that starts it: it may well be over then.
-  [[nodiscard]] virtual bool may_read_at_once() { return false; }
-  // Whether a write that was carried out at once may also complete at once; else the subclass calls
-  // carry_on_write() in a while.
-  [[nodiscard]] virtual bool may_complete_at_once() { return true; }
+  // Of one that waits in a loop, which tries a read in the call that starts it: whether the session
+  // may do one thing more now. If not, the subclass carries on what is pending in a while.
+  [[nodiscard]] virtual bool may_go_on() { return true; }
   void complete_write(int error);
   // Has what is pending carried on in a while, though nothing may have come in or gone out.
   virtual void go_on_soon() = 0;
@@ -140,6 +139,7 @@ class Connection : public berth_connection, protected Wire {
   // does.
   std::uint16_t calls_ = 0;        // in the background
   Scheme scheme_;                  // by which the other side came
+  bool in_loop_ : 1;               // as Waits has it
   bool at_end_ : 1 = false;        // the client has closed its side
   bool write_closed_ : 1 = false;  // by the handler, or since the session is over
   bool half_closed_ : 1 = false;   // and the other side is told
@@ -160,13 +160,15 @@ class Connection : public berth_connection, protected Wire {
   [[nodiscard]] int write_error() const {
     return report_.error == 0 && write_lost_ ? EPIPE : report_.error;
   }
+  [[nodiscard]] bool has_messages() const { return layer_ && layer_->has_messages(); }
+  // Under a loop; and where a datagram is at hand, and so is the end after it.
+  [[nodiscard]] bool may_read_at_once() { return in_loop_ ? may_go_on() : has_messages(); }
   int take(ssize_t received);
   [[nodiscard]] ssize_t receive_through();
   void log_failure(std::string_view why);
   ssize_t send_more();
-  ssize_t send_many();
-  // With room for so many in one system call.
-  ssize_t send_pieces(std::span<iovec> pieces);
+  ssize_t send_rest();
+  ssize_t send_through(Pieces pieces);
   ssize_t look_whether_connected();
   ssize_t send_message();
   // How much of the pending write is sent lies in its operation, which is the host's meanwhile.
@@ -177,16 +179,12 @@ class Connection : public berth_connection, protected Wire {
     // A number, through which nothing is reached.
     write_->reserved = reinterpret_cast<void*>(bytes);  // NOLINT(performance-no-int-to-ptr)
   }
-  struct Gathered {
-    std::size_t count = 0;  // of pieces
-    std::size_t size = 0;   // of their bytes
-    bool is_all = false;    // whether there is nothing else
-  };
-  [[nodiscard]] Gathered gather(std::span<iovec> pieces) const;
+  [[nodiscard]] std::size_t gather(std::span<berth_bytes> pieces) const;
   void complete_read(int error);
   void arm_timer(berth_operation& operation);
   static void drop_timer(berth_operation& operation) {
-    if (operation.reserved != nullptr) delete_timer(operation);
+    if (operation.reserved != nullptr) [[unlikely]]
+      delete_timer(operation);
   }
   static void delete_timer(berth_operation& operation);
   void cancel_sleeps(int error);

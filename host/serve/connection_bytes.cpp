@@ -1,5 +1,6 @@
 // The part of Connection that moves bytes: what is read into a pending read, and what is left of a
 // pending write.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -14,14 +15,19 @@ namespace berth {
 
 // Has lent what has come in; where the handler waits for no more, the end follows at once.
 ssize_t Connection::receive_through() {
-  const ssize_t received = layer_ ? layer_->receive(*this, lent_) : receive(lent_);
-  const bool would_wait = received == kNotYet || received == -EINTR;
-  return read_closed_ && would_wait ? 0 : received;
+  ssize_t received;
+  if (layer_) [[unlikely]] {
+    lent_.reset();
+    received = layer_->receive(*this, lent_);
+  } else {
+    received = receive(lent_);
+  }
+  return is_not_yet(received) && read_closed_ ? 0 : received;
 }
 
 // Fills in the pending read, which is not completed yet; the answer is its error.
 [[gnu::hot]] int Connection::take(ssize_t received) {
-  if (lent_) {
+  if (lent_) [[likely]] {
     report_.bytes_in += static_cast<std::uint64_t>(received);
     read_->bytes.data = {lent_.get(), static_cast<std::size_t>(received)};
   } else if (received == 0 && !cancelled()) {
@@ -40,9 +46,13 @@ ssize_t Connection::receive_through() {
   } catch (const std::bad_alloc&) {
     received = -ENOMEM;
   }
-  if (received == kNotYet || received == -EINTR) return received;
+  if (is_not_yet(received)) return received;
   const int error = take(received);
-  error != 0 ? break_off(error) : complete_read(0);
+  if (error != 0) [[unlikely]] {
+    break_off(error);
+  } else {
+    complete_read(0);
+  }
   return received;
 }
 
@@ -65,74 +75,76 @@ void Connection::complete_read(int error) {
 
 // ---- Writing ----
 
-// What is left of the pending write, or as much of it as there is room for.
-Connection::Gathered Connection::gather(std::span<iovec> pieces) const {
-  const auto& [parts, count] = write_->bytes.write;
-  Gathered gathered;
-  std::size_t done = written();
-  std::size_t part = 0;
-  for (; part < count && gathered.count < pieces.size(); ++part) {
-    const berth_bytes& bytes = parts[part];
-    if (bytes.size > done) {
-      const std::size_t size = bytes.size - done;
-      pieces[gathered.count++] = {const_cast<char*>(bytes.data) + done, size};
-      gathered.size += size;
-      done = 0;
-    } else {
-      done -= bytes.size;
-    }
-  }
-  gathered.is_all = part == count;
-  return gathered;
-}
-
-// In one system call; well under IOV_MAX.
-constexpr std::size_t kPieces = 64;
-// What most writes have: so few need little of the stack, of which a session's process has to copy
-// each page that it comes to.
-constexpr std::size_t kFewPieces = 4;
-
 // As send_more(), of a write that is a message.
 ssize_t Connection::send_message() {
-  const std::size_t parts = write_->bytes.write.count;
-  std::array<iovec, kFewPieces> few;
-  std::vector<iovec> many(parts > few.size() ? parts : 0);
-  const std::span<iovec> pieces = many.empty() ? std::span<iovec>(few) : many;
-  const ssize_t sent = layer_->send(*this, pieces.data(), gather(pieces).count);
-  if (sent == kNotYet || sent == -EINTR) return sent;
+  const auto& [parts, count] = write_->bytes.write;
+  const ssize_t sent = layer_->send(*this, {parts, count});
+  if (is_not_yet(sent)) return sent;
   count_sent(sent);
   return sent < 0 ? sent : 0;
 }
 
+inline ssize_t Connection::send_through(Pieces pieces) {
+  ssize_t sent;
+  if (layer_) [[unlikely]] {
+    sent = layer_->send(*this, pieces);
+  } else {
+    sent = send(pieces);
+  }
+  if (!is_not_yet(sent)) count_sent(sent);
+  return sent;
+}
+
+// In one system call; well under IOV_MAX.
+constexpr std::size_t kMostPieces = 64;
+
 // Sends what is left of the pending write, as far as it goes: 0 once nothing is, or what stopped
 // it.
 [[gnu::hot]] ssize_t Connection::send_more() {
-  if (layer_ && layer_->has_messages()) return send_message();
-  if (write_->bytes.write.count > kFewPieces) return send_many();
-  std::array<iovec, kFewPieces> few;
-  return send_pieces(few);
+  if (has_messages()) [[unlikely]]
+    return send_message();
+  const auto& [parts, count] = write_->bytes.write;
+  if (written() == 0 && count <= kMostPieces) [[likely]] {
+    const Pieces all(parts, count);
+    if (are_longer(all, 0)) [[likely]] {
+      const ssize_t sent = send_through(all);
+      if (sent < 0) [[unlikely]] {
+        return sent;
+      }
+      if (!are_longer(all, static_cast<std::size_t>(sent))) [[likely]] {
+        return 0;
+      }
+    }
+  }
+  return send_rest();
 }
 
-[[gnu::noinline]] ssize_t Connection::send_many() {
-  std::array<iovec, kPieces> many;
-  return send_pieces(many);
+// What is left of the pending write, in so many pieces or fewer.
+std::size_t Connection::gather(std::span<berth_bytes> pieces) const {
+  const auto& [parts, count] = write_->bytes.write;
+  std::size_t gathered = 0;
+  std::size_t done = written();
+  for (std::size_t part = 0; part < count && gathered < pieces.size(); ++part) {
+    const berth_bytes& bytes = parts[part];
+    if (bytes.size > done) pieces[gathered++] = {bytes.data + done, bytes.size - done};
+    done -= std::min(done, bytes.size);
+  }
+  return gathered;
 }
 
-[[gnu::hot]] ssize_t Connection::send_pieces(std::span<iovec> pieces) {
+// Apart: room for the pieces is a second page of stack, which a session's process has to copy.
+[[gnu::noinline]] ssize_t Connection::send_rest() {
+  std::array<berth_bytes, kMostPieces> pieces;
   for (;;) {
-    const Gathered next = gather(pieces);
-    if (next.count == 0) return connecting_ ? look_whether_connected() : 0;
-    const ssize_t sent =
-        layer_ ? layer_->send(*this, pieces.data(), next.count) : send(pieces.data(), next.count);
-    if (sent == kNotYet || sent == -EINTR) return sent;
-    count_sent(sent);
+    const std::size_t count = gather(pieces);
+    if (count == 0) return connecting_ ? look_whether_connected() : 0;
+    const ssize_t sent = send_through({pieces.data(), count});
     if (sent < 0) return sent;
-    if (next.is_all && static_cast<std::size_t>(sent) == next.size) return 0;
   }
 }
 
 void Connection::count_sent(ssize_t result) {
-  if (result < 0) {
+  if (result < 0) [[unlikely]] {
     if (cancelled()) {
       report_.error = ECANCELED;
     } else if (result == -EPIPE) {
@@ -154,7 +166,7 @@ ssize_t Connection::carry_on_write() {
     sent = -ENOMEM;
     report_.error = ENOMEM;
   }
-  if (sent == kNotYet || sent == -EINTR) return sent;
+  if (is_not_yet(sent)) return sent;
   if (report_.error != 0) {
     break_off(report_.error);
   } else {

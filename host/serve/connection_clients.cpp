@@ -20,9 +20,9 @@ void Connection::end_reads_on_drain() {
 // A send of nothing waits for a socket to be connected as any other does, and tells why it cannot
 // be; but that there may be room now is not yet that it is.
 ssize_t Connection::look_whether_connected() {
-  const iovec nothing = {const_cast<char*>(""), 0};
-  ssize_t sent = ::send(socket_.get(), nothing.iov_base, 0, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent < 0) sent = errno == EAGAIN ? send(&nothing, 1) : -errno;
+  const berth_bytes nothing = {"", 0};
+  ssize_t sent = send_pieces(socket_.get(), {&nothing, 1}, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent == kNotYet) sent = send({&nothing, 1});
   if (sent == 0) {
     connecting_ = false;
   } else if (sent != kNotYet && sent != -EINTR) {

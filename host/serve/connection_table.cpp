@@ -13,9 +13,9 @@ namespace berth {
 
 namespace {
 
-Connection& of(berth_connection* connection) { return *static_cast<Connection*>(connection); }
+Connection& of(berth_connection* connection) { return static_cast<Connection&>(*connection); }
 const Connection& of(const berth_connection* connection) {
-  return *static_cast<const Connection*>(connection);
+  return static_cast<const Connection&>(*connection);
 }
 
 std::size_t copy_out(std::string_view text, char* buffer, std::size_t capacity) {

@@ -22,14 +22,12 @@ ssize_t DatagramLayer::receive(Wire&, Lent& bytes) {
 
 std::optional<SocketAddress> DatagramLayer::local() const { return datagram_->envelope.to; }
 
-ssize_t DatagramLayer::send(Wire& wire, const iovec* pieces, std::size_t count) {
+ssize_t DatagramLayer::send(Wire& wire, Pieces pieces) {
   if (sending_ == Sending::waits) return kNotYet;
   if (std::exchange(sending_, Sending::nothing) == Sending::over) return result_;
   if (!datagram_->envelope.can_be_answered()) return -ENOTCONN;
-  std::size_t size = 0;
-  for (std::size_t i = 0; i < count; ++i) size += pieces[i].iov_len;
-  if (size > kLongestDatagram) return -EMSGSIZE;
-  compose(pieces, count);
+  if (are_longer(pieces, kLongestDatagram)) return -EMSGSIZE;
+  compose(pieces);
   DatagramOutbox* const outbox = datagram_->socket->outbox();
   if (outbox == nullptr) {
     const ssize_t sent = send_at_once();
@@ -42,26 +40,24 @@ ssize_t DatagramLayer::send(Wire& wire, const iovec* pieces, std::size_t count) 
   return kNotYet;
 }
 
-void DatagramLayer::compose(const iovec* pieces, std::size_t count) {
-  iovec* own = few_.data();
-  if (count > IOV_MAX) {
+void DatagramLayer::compose(Pieces pieces) {
+  if (pieces.size() > IOV_MAX) {
     joined_.clear();
-    for (std::size_t i = 0; i < count; ++i) {
-      joined_.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
-    }
+    for (const berth_bytes& piece : pieces) joined_.append(piece.data, piece.size);
     few_[0] = {joined_.data(), joined_.size()};
-    count = 1;
-  } else if (count > few_.size()) {
-    many_.assign(pieces, pieces + count);
-    own = many_.data();
+    pieces = {few_.data(), 1};
+  } else if (pieces.size() > few_.size()) {
+    many_.assign(pieces.begin(), pieces.end());
+    pieces = many_;
   } else {
-    std::copy_n(pieces, count, own);
+    std::copy(pieces.begin(), pieces.end(), few_.begin());
+    pieces = {few_.data(), pieces.size()};
   }
   const Envelope& envelope = datagram_->envelope;
   message.msg_name = const_cast<sockaddr*>(envelope.from.get());
   message.msg_namelen = envelope.from.size();
-  message.msg_iov = own;
-  message.msg_iovlen = count;
+  message.msg_iov = as_iovec(pieces);
+  message.msg_iovlen = pieces.size();
   control_.say_source(message, envelope.answer_from);
 }
 

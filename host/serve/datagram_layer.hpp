@@ -22,7 +22,7 @@ class DatagramLayer final : public Layer, private Lender, private OutgoingDatagr
   [[nodiscard]] ssize_t receive(Wire&, Lent& bytes) override;
   [[nodiscard]] bool has_input() const override { return true; }
   [[nodiscard]] bool has_messages() const override { return true; }
-  [[nodiscard]] ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) override;
+  [[nodiscard]] ssize_t send(Wire& wire, Pieces pieces) override;
   void cancel_send(Wire&) override;
   [[nodiscard]] ssize_t half_close(Wire&) override { return 0; }
   [[nodiscard]] Duration retry_after() override;
@@ -31,7 +31,7 @@ class DatagramLayer final : public Layer, private Lender, private OutgoingDatagr
  private:
   void on_gone(ssize_t result) override;
   void take_back(char*) noexcept override {}
-  void compose(const iovec* pieces, std::size_t count);
+  void compose(Pieces pieces);
   [[nodiscard]] ssize_t send_at_once() const;
 
   std::unique_ptr<Datagram> datagram_;
@@ -42,8 +42,8 @@ class DatagramLayer final : public Layer, private Lender, private OutgoingDatagr
   ssize_t result_ = 0;  // of what is over
   Wire* wire_ = nullptr;
   DatagramControl control_;
-  std::array<iovec, 8> few_;
-  std::vector<iovec> many_;
+  std::array<berth_bytes, 8> few_;
+  std::vector<berth_bytes> many_;
   std::string joined_;
   Duration retry_;
 };

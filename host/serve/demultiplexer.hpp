@@ -51,7 +51,7 @@ class Demultiplexer {
   // Sends as many bytes as there is room for, and says how many, or gives an error as -errno.
   // kNotYet: the stream is called when they are sent or there is room; until then their memory must
   // stay and nothing else be sent.
-  [[nodiscard]] virtual ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) = 0;
+  [[nodiscard]] virtual ssize_t send(Stream& stream, Pieces pieces) = 0;
   // Takes back a send() that said kNotYet: the stream is not called, and its memory is free.
   virtual void cancel_send(Stream& stream) = 0;
 

@@ -15,17 +15,9 @@ namespace berth {
 // The notes of one session, in memory that it shares with its worker.
 class ClientWait {
  public:
-  // While it lives, the session waits for its client in a system call.
-  class Span {
-   public:
-    explicit Span(ClientWait& wait) : wait_(wait) { wait_.count(); }
-    Span(const Span&) = delete;
-    Span& operator=(const Span&) = delete;
-    ~Span() { wait_.count(); }
-
-   private:
-    ClientWait& wait_;
-  };
+  // From one to the other the session waits for its client in a system call.
+  void begin() { count(); }
+  void end() { count(); }
   // Whether the worker has given up what is waited for now. On the session's thread;
   // async-signal-safe.
   [[nodiscard]] bool is_given_up() const { return is_wait(turn_) && given_up_ == turn_; }

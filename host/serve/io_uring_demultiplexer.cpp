@@ -246,20 +246,20 @@ void IoUringDemultiplexer::keep_unread(int fd, Received what) {
   }
 }
 
-ssize_t IoUringDemultiplexer::send(Stream& stream, const iovec* pieces, std::size_t count) {
+ssize_t IoUringDemultiplexer::send(Stream& stream, Pieces pieces) {
   const int fd = stream.socket();
-  if (count == 1) {
+  if (pieces.size() == 1) {
     io_uring_sqe& sqe = request();
-    io_uring_prep_send(&sqe, fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+    io_uring_prep_send(&sqe, fd, pieces.front().data, pieces.front().size, MSG_NOSIGNAL);
     io_uring_sqe_set_data64(&sqe, tag(Kind::send, fd));
   } else {
-    auto copy = std::make_unique<iovec[]>(count);
-    std::memcpy(copy.get(), pieces, count * sizeof *pieces);
+    auto copy = std::make_unique<berth_bytes[]>(pieces.size());
+    std::copy(pieces.begin(), pieces.end(), copy.get());
     io_uring_sqe& sqe = request();  // before the message is kept: this may forget what is submitted
     Gathered& gathered = gathered_.emplace_back();
     gathered.pieces = std::move(copy);
-    gathered.message.msg_iov = gathered.pieces.get();
-    gathered.message.msg_iovlen = count;
+    gathered.message.msg_iov = as_iovec({gathered.pieces.get(), pieces.size()});
+    gathered.message.msg_iovlen = pieces.size();
     io_uring_prep_sendmsg(&sqe, fd, &gathered.message, MSG_NOSIGNAL);
     io_uring_sqe_set_data64(&sqe, tag(Kind::send, fd));
   }

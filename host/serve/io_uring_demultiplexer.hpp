@@ -34,7 +34,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
   [[nodiscard]] bool add(Stream& stream) override;
   void remove(Stream& stream) override;
   [[nodiscard]] ssize_t receive(Stream& stream, Lent& bytes) override;
-  [[nodiscard]] ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) override;
+  [[nodiscard]] ssize_t send(Stream& stream, Pieces pieces) override;
   void cancel_send(Stream& stream) override;
   void wait(Duration timeout) override;
   void dispatch() override;
@@ -65,7 +65,7 @@ class IoUringDemultiplexer final : public Demultiplexer {
   // A gathered send as sendmsg(2) takes it; the kernel copies it when it is submitted.
   struct Gathered {
     msghdr message{};
-    std::unique_ptr<iovec[]> pieces;
+    std::unique_ptr<berth_bytes[]> pieces;
   };
   using Completion = io_uring_cqe;
 

@@ -5,8 +5,6 @@
 // Owned by its connection; used on the session's thread.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -22,8 +20,9 @@ namespace berth {
 class Wire {
  public:
   // As Demultiplexer::receive() and send(); -EINTR may come too, and means the same as kNotYet.
+  // What `bytes` held is given back, or used again.
   virtual ssize_t receive(Lent& bytes) = 0;
-  virtual ssize_t send(const iovec* pieces, std::size_t count) = 0;
+  virtual ssize_t send(Pieces pieces) = 0;
   // Takes back a send() that said kNotYet.
   virtual void cancel_send() {}
   // To be called by a layer that sends otherwise than by send(): what it left undone may go on.
@@ -48,7 +47,7 @@ class Layer {
   // Like the wire's, in their place: of what the handler reads and writes. A message may be empty:
   // then it is 0 bytes, and `bytes` is set; at the end of the stream it is not.
   [[nodiscard]] virtual ssize_t receive(Wire& wire, Lent& bytes) = 0;
-  [[nodiscard]] virtual ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) = 0;
+  [[nodiscard]] virtual ssize_t send(Wire& wire, Pieces pieces) = 0;
   // Whether receive() has something to give without anything coming in.
   [[nodiscard]] virtual bool has_input() const { return false; }
   // Whether each send() is a message: it is given all at once, also where there is nothing in it,

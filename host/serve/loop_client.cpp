@@ -7,7 +7,7 @@
 namespace berth {
 
 LoopClient::LoopClient(LoopConnection& session, Fd socket, const Peer& peer)
-    : ClientConnection(session, std::move(socket), peer),
+    : ClientConnection(session, std::move(socket), peer, Waits::in_loop),
       Stream(socket_.get()),
       session_(session) {}
 
@@ -37,10 +37,13 @@ void LoopClient::go_on() {
   if (reading() && !session_.yielded_) carry_on_read();
 }
 
-ssize_t LoopClient::receive(Lent& bytes) { return demultiplexer().receive(*this, bytes); }
+ssize_t LoopClient::receive(Lent& bytes) {
+  bytes.reset();
+  return demultiplexer().receive(*this, bytes);
+}
 
-ssize_t LoopClient::send(const iovec* pieces, std::size_t count) {
-  const ssize_t result = demultiplexer().send(*this, pieces, count);
+ssize_t LoopClient::send(Pieces pieces) {
+  const ssize_t result = demultiplexer().send(*this, pieces);
   sending_ = result == kNotYet;
   if (sending_) write_waits();
   return result;

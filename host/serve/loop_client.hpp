@@ -23,13 +23,12 @@ class LoopClient final : public ClientConnection, private Stream {
   void on_input() override;
   void on_sent(ssize_t result) override;
   ssize_t receive(Lent& bytes) override;
-  ssize_t send(const iovec* pieces, std::size_t count) override;
+  ssize_t send(Pieces pieces) override;
   void cancel_send() override;
   TimerQueue& timers() override;
   void go_on_soon() override { session_.yield(); }
   void on_operation_timer(berth_operation& operation) override;
-  [[nodiscard]] bool may_read_at_once() override { return session_.may_go_on(); }
-  [[nodiscard]] bool may_complete_at_once() override { return session_.may_go_on(); }
+  [[nodiscard]] bool may_go_on() override { return session_.may_go_on(); }
   [[nodiscard]] Demultiplexer& demultiplexer() { return session_.owner_.loop.demultiplexer(); }
 
   LoopConnection& session_;

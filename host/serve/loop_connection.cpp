@@ -21,7 +21,9 @@ class LoopConnection::Later final : public Timer {
 };
 
 LoopConnection::LoopConnection(SessionContext& context, AcceptedConnection accepted, Owner& owner)
-    : Connection(context, std::move(accepted)), Stream(socket_.get()), owner_(owner) {}
+    : Connection(context, std::move(accepted), Waits::in_loop),
+      Stream(socket_.get()),
+      owner_(owner) {}
 
 LoopConnection::~LoopConnection() {
   if (registered_) owner_.loop.demultiplexer().remove(*this);
@@ -48,7 +50,7 @@ bool LoopConnection::start() {
 // What is said of `run` holds from the handler's begin on.
 void LoopConnection::open_further() {
   const ssize_t result = open();
-  if (result == kNotYet || result == -EINTR) return owner_.moved(*this);
+  if (is_not_yet(result)) return owner_.moved(*this);
   opening_ = false;
   later().disarm();
   if (result == 0) return run([this] { begin(); });
@@ -75,9 +77,9 @@ void LoopConnection::on_input() {
   if (reading() && !yielded_) run([this] { carry_on_read(); });
 }
 
-ssize_t LoopConnection::send(const iovec* pieces, std::size_t count) {
+ssize_t LoopConnection::send(Pieces pieces) {
   if (sending_) return kNotYet;  // something of a layer's own goes out
-  const ssize_t result = owner_.loop.demultiplexer().send(*this, pieces, count);
+  const ssize_t result = owner_.loop.demultiplexer().send(*this, pieces);
   sending_ = result == kNotYet;
   return result;
 }

@@ -78,18 +78,17 @@ class LoopConnection final : public Connection, private Stream {
   void on_sent(ssize_t result) override;
   void on_layer_sent(ssize_t result);
   ssize_t receive(Lent& bytes) override {
+    bytes.reset();
     return owner_.loop.demultiplexer().receive(*this, bytes);
   }
-  ssize_t send(const iovec* pieces, std::size_t count) override;
+  ssize_t send(Pieces pieces) override;
   void cancel_send() override;
   Lent take_buffer() override { return owner_.buffers.take(); }
   TimerQueue& timers() override { return owner_.loop.timers(); }
   void on_operation_timer(berth_operation& operation) override;
 
   // An event loop lets one busy session do so much in a call, and then the others have their turn.
-  [[nodiscard]] bool may_read_at_once() override { return may_go_on(); }
-  [[nodiscard]] bool may_complete_at_once() override { return may_go_on(); }
-  [[nodiscard]] bool may_go_on();
+  [[nodiscard]] bool may_go_on() override;
   void go_on_soon() override { yield(); }
   void yield();
   void go_on();

@@ -26,20 +26,11 @@ ssize_t ReadinessDemultiplexer::receive(Stream& stream, Lent& bytes) {
   return count;
 }
 
-ssize_t ReadinessDemultiplexer::send(Stream& stream, const iovec* pieces, std::size_t count) {
+ssize_t ReadinessDemultiplexer::send(Stream& stream, Pieces pieces) {
   for (;;) {
-    ssize_t sent;
-    if (count == 1) {  // cheaper than sendmsg, and what most handlers do
-      sent = ::send(stream.socket(), pieces->iov_base, pieces->iov_len, MSG_DONTWAIT);
-    } else {
-      msghdr message{};
-      message.msg_iov = const_cast<iovec*>(pieces);
-      message.msg_iovlen = count;
-      sent = ::sendmsg(stream.socket(), &message, MSG_DONTWAIT);
-    }
-    if (sent >= 0) return sent;
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return -errno;
+    const ssize_t sent = send_pieces(stream.socket(), pieces, MSG_DONTWAIT);
+    if (sent == -EINTR) continue;
+    if (sent != kNotYet) return sent;
     stream.state |= kBlocked;
     want_room(stream, true);
     return kNotYet;

@@ -9,7 +9,7 @@ namespace berth {
 class ReadinessDemultiplexer : public Demultiplexer {
  public:
   [[nodiscard]] ssize_t receive(Stream& stream, Lent& bytes) final;
-  [[nodiscard]] ssize_t send(Stream& stream, const iovec* pieces, std::size_t count) final;
+  [[nodiscard]] ssize_t send(Stream& stream, Pieces pieces) final;
   void cancel_send(Stream& stream) final;
 
  protected:

@@ -10,11 +10,19 @@
 #include <cstdint>
 
 #include "serve/buffer_pool.hpp"
+#include "serve/pieces.hpp"
 
 namespace berth {
 
 // What receive() and send() give where they cannot be carried out yet.
 constexpr ssize_t kNotYet = -EAGAIN;
+
+// Whether a call is to be made again later, as after kNotYet: a signal may have ended it early.
+[[gnu::always_inline]] inline bool is_not_yet(ssize_t result) {
+  if (result >= 0) [[likely]]
+    return false;
+  return result == kNotYet || result == -EINTR;
+}
 
 class Stream {
  public:

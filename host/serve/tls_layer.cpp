@@ -18,8 +18,6 @@ constexpr std::size_t kMostAtOnce = 60 * 1024;
 // does not read it is not served.
 constexpr std::size_t kMostBehind = 256 * 1024;
 
-bool waits(ssize_t result) { return result == kNotYet || result == -EINTR; }
-
 }  // namespace
 
 // ---- What OpenSSL takes and gives ----
@@ -51,12 +49,12 @@ void TlsLayer::give_out(std::string_view bytes) {
 ssize_t TlsLayer::flush(Wire& wire) {
   while (has_output()) {
     if (broken_ != 0) return -broken_;
-    const iovec piece = {out_.get() + out_begin_, out_end_ - out_begin_};
-    const ssize_t sent = wire.send(&piece, 1);
+    const berth_bytes piece = {out_.get() + out_begin_, out_end_ - out_begin_};
+    const ssize_t sent = wire.send({&piece, 1});
     if (sent >= 0) {
       count_sent(static_cast<std::size_t>(sent));
     } else {
-      if (!waits(sent)) break_off(static_cast<int>(-sent));
+      if (!is_not_yet(sent)) break_off(static_cast<int>(-sent));
       return sent;
     }
   }
@@ -98,7 +96,7 @@ ssize_t TlsLayer::open(Wire& wire) {
     const Step step = session_->handshake();
     if (step == Step::failed) return fail(wire, session_->failure());
     const ssize_t flushed = flush(wire);
-    if (flushed < 0 && !waits(flushed)) return flushed;
+    if (flushed < 0 && !is_not_yet(flushed)) return flushed;
     if (step == Step::done) {
       opened_ = true;
       has_input_ = in_begin_ < in_end_;
@@ -181,26 +179,26 @@ ssize_t TlsLayer::decrypt(Wire& wire, Lent& bytes) {
   return size > 0 ? give() : kNotYet;
 }
 
-ssize_t TlsLayer::send(Wire& wire, const iovec* pieces, std::size_t count) {
+ssize_t TlsLayer::send(Wire& wire, Pieces pieces) {
   for (;;) {
     if (failure_) return -EPROTO;
     if (const ssize_t flushed = flush(wire); flushed < 0) return flushed;
     if (taken_ > 0) return static_cast<ssize_t>(std::exchange(taken_, 0));
-    encrypt(wire, pieces, count);
+    encrypt(wire, pieces);
   }
 }
 
 // Small pieces share a record: each costs some twenty bytes, and a call for a tag.
-void TlsLayer::encrypt(Wire& wire, const iovec* pieces, std::size_t count) {
+void TlsLayer::encrypt(Wire& wire, Pieces pieces) {
   wire_ = &wire;
-  if (count == 1) {
-    const std::size_t size = std::min(pieces->iov_len, kMostAtOnce);
-    return write({static_cast<const char*>(pieces->iov_base), size});
+  if (pieces.size() == 1) {
+    const berth_bytes& all = pieces.front();
+    return write({all.data, std::min(all.size, kMostAtOnce)});
   }
   std::array<char, kRecord> record;
   std::size_t filled = 0;
-  for (const iovec* piece = pieces; piece != pieces + count; ++piece) {
-    std::string_view rest(static_cast<const char*>(piece->iov_base), piece->iov_len);
+  for (const berth_bytes& piece : pieces) {
+    std::string_view rest(piece.data, piece.size);
     while (!rest.empty() && !failure_) {
       if (taken_ + filled == kMostAtOnce) return write({record.data(), filled});
       const std::size_t room = std::min(kRecord - filled, kMostAtOnce - taken_ - filled);
@@ -234,7 +232,7 @@ ssize_t TlsLayer::half_close(Wire& wire) {
     }
   }
   const ssize_t flushed = flush(wire);
-  return waits(flushed) ? flushed : 0;
+  return is_not_yet(flushed) ? flushed : 0;
 }
 
 bool TlsLayer::has_last_word() const { return broken_ == 0 && (opened_ || failure_); }

@@ -25,7 +25,7 @@ class TlsLayer final : public Layer, private TlsTransport {
   [[nodiscard]] ssize_t open(Wire& wire) override;
   [[nodiscard]] bool wants_room() const override { return has_output(); }
   [[nodiscard]] ssize_t receive(Wire& wire, Lent& bytes) override;
-  [[nodiscard]] ssize_t send(Wire& wire, const iovec* pieces, std::size_t count) override;
+  [[nodiscard]] ssize_t send(Wire& wire, Pieces pieces) override;
   [[nodiscard]] bool has_input() const override { return has_input_; }
   void cancel_send(Wire& wire) override;
   void on_sent(ssize_t result) override;
@@ -42,7 +42,7 @@ class TlsLayer final : public Layer, private TlsTransport {
 
   [[nodiscard]] ssize_t get_input(Wire& wire);
   [[nodiscard]] ssize_t decrypt(Wire& wire, Lent& bytes);
-  void encrypt(Wire& wire, const iovec* pieces, std::size_t count);
+  void encrypt(Wire& wire, Pieces pieces);
   void write(std::string_view bytes);
   [[nodiscard]] ssize_t fail(Wire& wire, TlsFailure failure);
 

@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <optional>
-
 #include "serve/loops.hpp"
 
 namespace berth {
@@ -14,15 +12,14 @@ using namespace std::chrono_literals;
 const TimePoint kStart = TimePoint() + 1h;
 
 struct Session {
-  void wait() { waiting.emplace(notes); }
-  void go_on() { waiting.reset(); }
+  void wait() { notes.begin(); }
+  void go_on() { notes.end(); }
   bool give_up_if_over(std::chrono::seconds passed) {
     return seen.give_up_if_over(notes, 10s, kStart + passed);
   }
 
   ClientWait notes;
   SeenWait seen;
-  std::optional<ClientWait::Span> waiting;
 };
 
 TEST_CASE("a wait is given up once it has been seen for as long as the limit, and not before") {

@@ -54,8 +54,8 @@ struct Rig final : Stream {
   }
   void send_rest() {
     while (sent < output.size()) {
-      const iovec piece{output.data() + sent, output.size() - sent};
-      const ssize_t result = demultiplexer.send(*this, &piece, 1);
+      const berth_bytes piece{output.data() + sent, output.size() - sent};
+      const ssize_t result = demultiplexer.send(*this, {&piece, 1});
       if (result == kNotYet) return;
       sent_result = result;
       if (result < 0) return;
@@ -186,11 +186,11 @@ TEST_CASE("pieces are sent in order as if they were one") {
   run_for_each([](Demultiplexer& demultiplexer) {
     Rig rig(demultiplexer);
     std::string texts[] = {"Echo=>", "x", "", " at noon"};
-    std::vector<iovec> pieces;
+    std::vector<berth_bytes> pieces;
     for (auto& text : texts) pieces.push_back({text.data(), text.size()});
-    const ssize_t result = demultiplexer.send(rig, pieces.data(), pieces.size());
-    pieces.assign(4,
-                  iovec{});  // the kernel has its own by the next turn, whatever becomes of these
+    const ssize_t result = demultiplexer.send(rig, pieces);
+    pieces.assign(
+        4, berth_bytes{});  // the kernel has its own by the next turn, whatever becomes of these
     if (result == kNotYet) rig.turn_until([&] { return rig.sent_calls > 0; });
     CHECK((result == 15 || rig.sent_result == 15));
     CHECK(testing::receive(rig.pair.client, 15) == "Echo=>x at noon");
@@ -202,9 +202,9 @@ TEST_CASE("many streams may send pieces in the same turn") {
     std::vector<std::unique_ptr<Rig>> rigs;
     for (int i = 0; i < 100; ++i) rigs.push_back(std::make_unique<Rig>(demultiplexer));
     std::string texts[] = {"one ", "two"};
-    const iovec pieces[] = {{texts[0].data(), 4}, {texts[1].data(), 3}};
+    const berth_bytes pieces[] = {{texts[0].data(), 4}, {texts[1].data(), 3}};
     for (const auto& rig : rigs) {
-      const ssize_t result = demultiplexer.send(*rig, pieces, 2);
+      const ssize_t result = demultiplexer.send(*rig, pieces);
       if (result != kNotYet) rig->sent_result = result;
     }
     for (const auto& rig : rigs) {

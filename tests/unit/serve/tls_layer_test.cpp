@@ -31,10 +31,10 @@ class TestWire final : public Wire {
     in.erase(0, count);
     return static_cast<ssize_t>(count);
   }
-  ssize_t send(const iovec* pieces, std::size_t) override {
-    const std::size_t count = std::min(room, pieces->iov_len);
+  ssize_t send(Pieces pieces) override {
+    const std::size_t count = std::min(room, pieces.front().size);
     if (count == 0) return kNotYet;
-    out.append(static_cast<const char*>(pieces->iov_base), count);
+    out.append(pieces.front().data, count);
     room -= count;
     return static_cast<ssize_t>(count);
   }
@@ -95,8 +95,8 @@ struct Talk : private TlsTransport {
     return all.substr(0, filled);
   }
   ssize_t send(std::string_view text) {
-    const iovec piece = {const_cast<char*>(text.data()), text.size()};
-    return layer.send(wire, &piece, 1);
+    const berth_bytes piece = {text.data(), text.size()};
+    return layer.send(wire, {&piece, 1});
   }
   std::string receive() {
     Lent bytes;
@@ -186,8 +186,8 @@ TEST_CASE("a write is told to be sent once its last byte is, and its memory is n
 
 TEST_CASE("many small pieces share records, and large writes are taken piece by piece") {
   Talk talk;
-  std::vector<iovec> pieces(1000, {const_cast<char*>("0123456789"), 10});
-  CHECK(talk.layer.send(talk.wire, pieces.data(), pieces.size()) == 10'000);
+  const std::vector<berth_bytes> pieces(1000, {"0123456789", 10});
+  CHECK(talk.layer.send(talk.wire, pieces) == 10'000);
   CHECK(talk.wire.out.size() < 10'100);
   CHECK(talk.heard().size() == 10'000);
   const std::string large(1'000'000, 'z');
