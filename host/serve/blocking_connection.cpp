@@ -59,7 +59,7 @@ bool BlockingConnection::open_in_time() {
   for (;;) {
     const ssize_t result = cancelled() ? -ECANCELED : open();
     if (result == 0) return true;
-    if (result != kNotYet && result != -EINTR) {
+    if (!is_not_yet(result)) {
       give_up(static_cast<int>(-result));
       return false;
     }
@@ -230,11 +230,11 @@ void BlockingConnection::poll_for_first() {
 
 // Whether any byte went in or out, or an operation came to its end.
 bool BlockingConnection::move_what_is_ready(short events) {
-  const auto over = [](ssize_t result) { return result != kNotYet && result != -EINTR; };
   const std::uint64_t before = report().bytes_out;
   bool moved = false;
-  if (events != 0 && writing()) moved = over(carry_on_write()) || report().bytes_out != before;
-  if ((events & ~POLLOUT) != 0 && reading()) moved = over(carry_on_read()) || moved;
+  if (events != 0 && writing())
+    moved = !is_not_yet(carry_on_write()) || report().bytes_out != before;
+  if ((events & ~POLLOUT) != 0 && reading()) moved = !is_not_yet(carry_on_read()) || moved;
   return moved;
 }
 

@@ -75,15 +75,6 @@ void Connection::complete_read(int error) {
 
 // ---- Writing ----
 
-// As send_more(), of a write that is a message.
-ssize_t Connection::send_message() {
-  const auto& [parts, count] = write_->bytes.write;
-  const ssize_t sent = layer_->send(*this, {parts, count});
-  if (is_not_yet(sent)) return sent;
-  count_sent(sent);
-  return sent < 0 ? sent : 0;
-}
-
 inline ssize_t Connection::send_through(Pieces pieces) {
   ssize_t sent;
   if (layer_) [[unlikely]] {
@@ -93,6 +84,13 @@ inline ssize_t Connection::send_through(Pieces pieces) {
   }
   if (!is_not_yet(sent)) count_sent(sent);
   return sent;
+}
+
+// As send_more(), of a write that is a message.
+ssize_t Connection::send_message() {
+  const auto& [parts, count] = write_->bytes.write;
+  const ssize_t sent = send_through({parts, count});
+  return sent < 0 ? sent : 0;
 }
 
 // In one system call; well under IOV_MAX.

@@ -1,8 +1,6 @@
 // What a connection does for the client connections of its session, and as one of them.
 #include <sys/socket.h>
 
-#include <cerrno>
-
 #include "serve/client_set.hpp"
 #include "serve/connection.hpp"
 
@@ -25,7 +23,7 @@ ssize_t Connection::look_whether_connected() {
   if (sent == kNotYet) sent = send({&nothing, 1});
   if (sent == 0) {
     connecting_ = false;
-  } else if (sent != kNotYet && sent != -EINTR) {
+  } else if (!is_not_yet(sent)) {
     count_sent(sent);
   }
   return sent;

@@ -4,8 +4,6 @@
 // out with system calls of their own, while io_uring is told what the kernel has carried out.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstddef>
 
 #include "base/clock.hpp"

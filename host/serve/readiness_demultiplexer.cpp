@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
+
 namespace berth {
 
 ssize_t ReadinessDemultiplexer::receive(Stream& stream, Lent& bytes) {

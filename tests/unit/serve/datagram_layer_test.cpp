@@ -41,22 +41,24 @@ class DatagramSession {
   Fd served_;
 };
 
+// Reads to the end, with reads that a drain may end or not.
+Serve read_all(std::vector<std::string>& into, bool ends_on_stop) {
+  return [&into, ends_on_stop](berth_connection* c) -> Script {
+    for (;;) {
+      ReadOp next(c, {}, ends_on_stop);
+      co_await next;
+      REQUIRE(next.error == 0);
+      if (next.at_end()) break;
+      into.emplace_back(next.data());
+    }
+    finish(c);
+  };
+}
+
 TEST_CASE("a datagram is read once, and then the stream ends") {
   under_each([](Session::Under under) {
     std::vector<std::string> read;
-    DatagramSession it(
-        under,
-        [&](berth_connection* c) -> Script {
-          for (;;) {
-            ReadOp next(c);
-            co_await next;
-            REQUIRE(next.error == 0);
-            if (next.at_end()) break;
-            read.emplace_back(next.data());
-          }
-          finish(c);
-        },
-        "hello");
+    DatagramSession it(under, read_all(read, false), "hello");
     const SessionReport& report = it.run();
     CHECK(read == std::vector<std::string>{"hello"});
     CHECK(report.end == SessionEnd::handler);
@@ -67,19 +69,7 @@ TEST_CASE("a datagram is read once, and then the stream ends") {
 TEST_CASE("a datagram that has come is read also where a drain ends reads") {
   under_each([](Session::Under under) {
     std::vector<std::string> read;
-    DatagramSession it(
-        under,
-        [&](berth_connection* c) -> Script {
-          for (;;) {
-            ReadOp next(c, {}, true);
-            co_await next;
-            REQUIRE(next.error == 0);
-            if (next.at_end()) break;
-            read.emplace_back(next.data());
-          }
-          finish(c);
-        },
-        "hello");
+    DatagramSession it(under, read_all(read, true), "hello");
     it.session.context.stop.drain();
     CHECK(it.run().end == SessionEnd::handler);
     CHECK(read == std::vector<std::string>{"hello"});
