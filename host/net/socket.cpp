@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -247,6 +248,11 @@ std::optional<unsigned> queue_length(int socket) {
   if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
   if (info.tcpi_state != TCP_LISTEN) return std::nullopt;
   return info.tcpi_unacked;  // of a socket that listens: its queue (tcp_get_info in net/ipv4/tcp.c)
+}
+
+bool connection_waits(int socket) {
+  pollfd asked{socket, POLLIN, 0};
+  return ::poll(&asked, 1, 0) != 0;
 }
 
 int longest_backlog() {

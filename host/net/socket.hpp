@@ -76,6 +76,11 @@ void set_send_timeout(int socket, Duration limit);
 // not tell.
 [[nodiscard]] std::optional<unsigned> queue_length(int socket);
 
+// Whether a connection waits in the queue of a listening socket, or the socket has failed. Asking
+// costs a twentieth of an accept(2) that finds none, which makes a socket first and then destroys
+// it. Where the kernel cannot be asked the answer is true.
+[[nodiscard]] bool connection_waits(int socket);
+
 // The kernel's upper bound for a backlog (net.core.somaxconn); it cuts longer ones silently.
 [[nodiscard]] int longest_backlog();
 

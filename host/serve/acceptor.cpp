@@ -107,7 +107,9 @@ void Acceptor::accept_some(const Listener& listener) {
     (void)receive_batch(listener, rules_.rate.room(loop_.now(), DatagramReceiver::kBatch));
     return;
   }
-  for (int left = kAcceptedAtOnce; left > 0; --left) {
+  // One waits, as the loop has said; of further ones nobody knows.
+  for (int taken = 0; taken < kAcceptedAtOnce; ++taken) {
+    if (taken > 0 && !connection_waits(listener.socket())) return;
     if (!may_accept() || !accept_one(listener)) return;
   }
 }
@@ -263,7 +265,8 @@ bool Acceptor::fill_room() {
   auto next = listeners_.begin();
   bool has_room = true;
   while (has_room && next != listeners_.end()) {
-    accept_some(**next++);
+    const Listener& listener = **next++;
+    if (listener.datagrams() || connection_waits(listener.socket())) accept_some(listener);
     has_room = paused_ == Pause::full && sessions_() < rules_.max_connections;
   }
   std::rotate(listeners_.begin(), next, listeners_.end());

@@ -130,6 +130,18 @@ TEST_CASE_TEMPLATE("after an error of the connection accept takes the next one a
   CHECK(host.log().count("is ready (pid ") == 1);
 }
 
+TEST_CASE_TEMPLATE("accept is called once a connection, and not to find out that there is none",
+                   Model, EACH_MODEL) {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  HostProcess host(one_listener(Model::name, "faulty"));
+  Strace strace(host.worker(), {"trace=accept4"});
+  for (int i = 0; i < 5; ++i) REQUIRE(try_exchange(host.port()));
+  host.log().wait_for(" ended: ", 5);
+  strace.stop();
+  CHECK(strace.calls().count("accept4(") == 5);
+  CHECK(strace.calls().count("EAGAIN") == 0);
+}
+
 TEST_CASE_TEMPLATE("where the system lacks something accept is tried again ten times a second",
                    Model, EACH_MODEL) {
   LEAVE_OUT_UNLESS_TRACEABLE();

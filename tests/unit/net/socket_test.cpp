@@ -81,15 +81,18 @@ std::vector<Fd> connected_clients(const SocketAddress& address, std::size_t coun
   return clients;
 }
 
-TEST_CASE("a listening socket tells how many wait in its queue, and no other socket does") {
+TEST_CASE("a listening socket tells whether and how many wait in its queue, and no other socket how many") {
   const auto listening = listen_on(numeric("127.0.0.1", 0), 16);
   REQUIRE(listening);
   const int number = listening.value().get();
   CHECK(berth::queue_length(number) == 0);
+  CHECK_FALSE(berth::connection_waits(number));
   const auto clients = connected_clients(local_address(number), 3);
   CHECK(berth::queue_length(number) == 3);
+  CHECK(berth::connection_waits(number));
   CHECK(take_waiting(listening.value()) == 3);
   CHECK(berth::queue_length(number) == 0);
+  CHECK_FALSE(berth::connection_waits(number));
   CHECK(berth::queue_length(clients[0].get()) == std::nullopt);
   const Fd udp(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   CHECK(berth::queue_length(udp.get()) == std::nullopt);
