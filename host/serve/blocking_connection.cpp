@@ -99,8 +99,10 @@ Duration BlockingConnection::send_timeout(const ListenerSettings& settings) {
 }
 
 [[gnu::hot]] ssize_t BlockingConnection::receive(Lent& bytes) {
+  if (!bytes) bytes = buffers_.take();  // here, since it may throw
   wait_.begin();
-  const ssize_t result = receive_from(socket_.get(), buffers_, bytes, flags_);
+  const int flags = may_block_ ? 0 : MSG_DONTWAIT;
+  const ssize_t result = receive_from(socket_.get(), buffers_, bytes, flags);
   wait_.end();
   if (given_up_) [[unlikely]] {
     if (!is_not_yet(result)) wait_after_all();
@@ -116,7 +118,9 @@ void BlockingConnection::wait_after_all() {
 }
 
 [[gnu::hot]] ssize_t BlockingConnection::send(Pieces pieces) {
-  return send_pieces(socket_.get(), pieces, flags_);
+  // What a layer has to say by itself does not hold a read up.
+  const bool waits = may_block_ && writing();
+  return send_pieces(socket_.get(), pieces, waits ? 0 : MSG_DONTWAIT);
 }
 
 [[gnu::hot]] void BlockingConnection::wait_for_one() {
@@ -134,7 +138,7 @@ void BlockingConnection::wait_after_all() {
   if (!alone || read_ends_on_drain() || half_close_waits()) [[unlikely]] {
     return poll_for_first();
   }
-  flags_ = 0;
+  may_block_ = true;
   const bool writes = writing();
   ssize_t result;
   if (writes) [[unlikely]] {
@@ -142,7 +146,7 @@ void BlockingConnection::wait_after_all() {
   } else {
     result = carry_on_read();
   }
-  flags_ = MSG_DONTWAIT;
+  may_block_ = false;
   if (writes && result == kNotYet && !cancelled()) return on_no_room();
   after_call(result);
 }

@@ -101,8 +101,7 @@ class BlockingConnection final : public Connection {
   TimerQueue& timers_;
   BufferPool& buffers_;
   ClientWait& wait_;
-  int flags_ = MSG_DONTWAIT;  // for the next recv or send: or 0, where there is nothing else to do
-  bool goes_on_ = false;      // what is pending is to be carried on before anything is waited for
+  bool goes_on_ = false;  // what is pending is to be carried on before anything is waited for
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> given_up_{false};  // the receive that waits, by end_if_silent()
   std::atomic<bool> watches_itself_{false};

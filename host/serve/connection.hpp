@@ -148,6 +148,9 @@ class Connection : public berth_connection, protected Wire {
   bool connecting_ : 1 = false;    // what is pending is an empty write, over when it is connected
 
  protected:
+  // Of one that waits in its calls: the next one may block, since nothing beside what is pending is
+  // waited for. No more so when that is over: what the handler starts then may not be all it does.
+  bool may_block_ : 1 = false;
   std::unique_ptr<Layer> layer_;  // none: bytes are moved as they are
 
  private:

@@ -67,6 +67,7 @@ void Connection::end_read_on_drain() {
 }
 
 void Connection::complete_read(int error) {
+  may_block_ = false;
   berth_operation& operation = *std::exchange(read_, nullptr);
   drop_timer(operation);
   operation.error = error;
@@ -174,6 +175,7 @@ ssize_t Connection::carry_on_write() {
 }
 
 void Connection::complete_write(int error) {
+  may_block_ = false;
   berth_operation& operation = *std::exchange(write_, nullptr);
   operation.error = error;
   operation.complete(&operation);
