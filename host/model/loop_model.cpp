@@ -17,7 +17,7 @@ LoopModel::LoopModel(ModelContext context)
       idle_(context_.loop.timers(), [this] { end_silent(); }),
       look_for_stuck_(context_.loop.timers(), [this] { end_stuck(); }),
       end_of_oldest_(context_.loop.timers(), [this] { end_old(); }) {
-  limits_writes = context_.sessions.settings.write_timeout != kUnlimited;
+  limits_writes = WriteProgress::interval(context_.sessions.settings) != kUnlimited;
   context_.loop.watch_turns([this](Duration length) { on_long_turn(length); });
 }
 
@@ -83,14 +83,14 @@ void LoopModel::end_silent() {
 
 void LoopModel::write_waits() {
   if (look_for_stuck_.armed()) return;
-  const Duration limit = context_.sessions.settings.write_timeout;
-  look_for_stuck_.arm(after(context_.loop.now(), WriteProgress::interval(limit)));
+  const Duration interval = WriteProgress::interval(context_.sessions.settings);
+  look_for_stuck_.arm(after(context_.loop.now(), interval));
 }
 
 void LoopModel::end_stuck() {
   const Duration limit = context_.sessions.settings.write_timeout;
   const TimePoint now = context_.loop.now();
-  std::vector<LoopConnection*> too_long;
+  std::vector<LoopConnection*> taking, too_long;
   for (LoopConnection& connection : connections_) {
     if (!connection.writing()) {
       if (!stuck_.empty()) stuck_.erase(&connection);
@@ -98,10 +98,11 @@ void LoopModel::end_stuck() {
     }
     write_waits();
     const std::uint64_t sent = connection.report().bytes_out;
-    if (stuck_[&connection].stuck_for_now(connection.socket(), sent, now) >= limit) {
-      too_long.push_back(&connection);
-    }
+    const Duration stuck = stuck_[&connection].stuck_for_now(connection.socket(), sent, now);
+    if (stuck == Duration::zero()) taking.push_back(&connection);
+    if (stuck >= limit) too_long.push_back(&connection);
   }
+  for (LoopConnection* connection : taking) moved(*connection);
   for (LoopConnection* connection : too_long) connection->end(ETIMEDOUT, SessionLimit::write);
 }
 

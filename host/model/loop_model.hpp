@@ -42,7 +42,8 @@ class LoopModel final : public Model, private LoopConnection::Owner {
   std::list<LoopConnection> connections_;
   BackgroundPool background_;  // ends first: what it still calls belongs to a connection
   CallTimer idle_;
-  // For write_timeout: those whose write was waiting when they were last looked at.
+  // Those whose write was waiting when they were last looked at: for write_timeout, and lest one
+  // that takes its bytes slowly is held for idle.
   std::unordered_map<LoopConnection*, WriteProgress> stuck_;
   CallTimer look_for_stuck_;
   // For session_timeout: by their numbers, and so the oldest first. Empty without one.

@@ -93,11 +93,6 @@ void BlockingConnection::watch_silence() {
   set_receive_timeout(socket_.get(), context_.settings.idle_timeout);
 }
 
-Duration BlockingConnection::send_timeout(const ListenerSettings& settings) {
-  if (settings.write_timeout == kUnlimited) return settings.idle_timeout;
-  return std::min(settings.idle_timeout, WriteProgress::interval(settings.write_timeout));
-}
-
 [[gnu::hot]] ssize_t BlockingConnection::receive(Lent& bytes) {
   if (!bytes) bytes = buffers_.take();  // here, since it may throw
   wait_.begin();
@@ -168,17 +163,9 @@ void BlockingConnection::after_call(ssize_t result) {
 // A blocking send has ended at the socket's own timeout.
 void BlockingConnection::on_no_room() {
   const ListenerSettings& settings = context_.settings;
-  if (settings.write_timeout == kUnlimited) return break_off(ETIMEDOUT, SessionLimit::idle);
   const Duration stuck = progress_.stuck_for_now(socket_.get(), report().bytes_out, Clock::now());
   if (stuck >= settings.write_timeout) return break_off(ETIMEDOUT, SessionLimit::write);
   if (stuck >= settings.idle_timeout) break_off(ETIMEDOUT, SessionLimit::idle);
-}
-
-// Whether a write is pending whose time is over.
-bool BlockingConnection::is_stuck(TimePoint now) {
-  const Duration limit = context_.settings.write_timeout;
-  if (!writing() || limit == kUnlimited) return false;
-  return progress_.stuck_for_now(socket_.get(), report().bytes_out, now) >= limit;
 }
 
 void BlockingConnection::poll_for_first() {
@@ -202,9 +189,7 @@ void BlockingConnection::poll_for_first() {
       events == 0 ? kNever : after(start, context_.settings.idle_timeout - silent_for_);
   const TimePoint last_end = end_of_session(context_.settings, report().accepted);
   TimePoint wake = std::min({timers_.next(), idle_end, last_end});
-  if (writing() && context_.settings.write_timeout != kUnlimited) {
-    wake = std::min(wake, after(start, WriteProgress::interval(context_.settings.write_timeout)));
-  }
+  if (writing()) wake = std::min(wake, after(start, WriteProgress::interval(context_.settings)));
   // The socket of a datagram is not its own, and whether there is room for its receiver not to be
   // seen there.
   const bool is_tried = writing() && !socket_;
@@ -217,9 +202,14 @@ void BlockingConnection::poll_for_first() {
   short happened = ready > 0 ? polled[0].revents : short{0};
   if (has_input) happened |= POLLIN;
   if (is_tried) happened |= POLLOUT;
-  const bool moved = happened != 0 && move_what_is_ready(happened);
+  bool moved = happened != 0 && move_what_is_ready(happened);
   if (ready > 0) move_ready_clients();
   const TimePoint now = Clock::now();
+  Duration stuck{0};
+  if (writing()) {
+    stuck = progress_.stuck_for_now(socket_.get(), report().bytes_out, now);
+    moved = moved || stuck == Duration::zero();
+  }
   if (moved) {
     silent_for_ = Duration::zero();
   } else if (events != 0) {
@@ -229,7 +219,9 @@ void BlockingConnection::poll_for_first() {
   if (finished()) return;
   if (now >= last_end) return break_off(ECANCELED);
   if (!moved && now >= idle_end) return break_off(ETIMEDOUT, SessionLimit::idle);
-  if (is_stuck(now)) break_off(ETIMEDOUT, SessionLimit::write);
+  if (writing() && stuck >= context_.settings.write_timeout) {
+    break_off(ETIMEDOUT, SessionLimit::write);
+  }
 }
 
 // Whether any byte went in or out, or an operation came to its end.

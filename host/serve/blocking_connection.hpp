@@ -2,7 +2,7 @@
 // system call that carries it out. Only where several things are waited for at once, and where the
 // session has client connections, does poll(2) wait for the first of them.
 //
-// The socket blocks. Its SO_SNDTIMEO is what send_timeout() says. Where it waits in poll(2) it
+// The socket blocks. Its SO_SNDTIMEO is WriteProgress::interval(). Where it waits in poll(2) it
 // looks at the clock itself; that a receive has waited for longer than idle_timeout it is told from
 // outside (end_if_silent()), and so it is that the session has lasted too long (interrupt()).
 #pragma once
@@ -65,9 +65,6 @@ class BlockingConnection final : public Connection {
   // between connections. It lies with the thread's own data, a page that a fork writes to anyway.
   static constinit thread_local BlockingConnection* on_this_thread;
 
-  // How long a system call may wait for room before it has to be looked whether there will be any.
-  [[nodiscard]] static Duration send_timeout(const ListenerSettings& settings);
-
   [[nodiscard]] ClientSet* clients() override { return clients_.get(); }
   [[nodiscard]] ClientSet& make_clients() override;
   [[nodiscard, gnu::hot]] bool cancelled() const override {
@@ -88,7 +85,6 @@ class BlockingConnection final : public Connection {
   void after_call(ssize_t result);
   void on_no_room();
   void wait_after_all();
-  [[nodiscard]] bool is_stuck(TimePoint now);
   void linger();
   [[nodiscard]] bool half_close_in_time();
   [[nodiscard]] bool drop_input();

@@ -8,7 +8,12 @@
 namespace berth {
 
 Duration WriteProgress::interval(Duration limit) {
+  if (limit == kUnlimited) return kUnlimited;
   return std::max<Duration>(limit / 8, std::chrono::milliseconds(1));
+}
+
+Duration WriteProgress::interval(const ListenerSettings& settings) {
+  return interval(std::min(settings.idle_timeout, settings.write_timeout));
 }
 
 Duration WriteProgress::stuck_for(std::uint64_t sent, int queued, TimePoint now) {

@@ -6,13 +6,16 @@
 #include <cstdint>
 
 #include "base/clock.hpp"
+#include "serve/listener_settings.hpp"
 
 namespace berth {
 
 class WriteProgress {
  public:
-  // How often to look, for a limit to be noticed late by so much at most: an eighth of it.
+  // How often to look, for a limit to be noticed late by little: an eighth of it.
   [[nodiscard]] static Duration interval(Duration limit);
+  // The same for a session's own writes, which both of its limits may end. kUnlimited without any.
+  [[nodiscard]] static Duration interval(const ListenerSettings& settings);
 
   // `sent` bytes of the connection have been taken by the kernel, `queued` of them by the client
   // not yet. The answer is how long it has been so at least; 0 when either has changed.

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <system_error>
 
-#include "serve/blocking_connection.hpp"
+#include "serve/write_progress.hpp"
 
 namespace berth {
 
@@ -32,7 +32,7 @@ std::unique_ptr<Admission> make_admission(EventLoop& loop, const SessionContext&
 Duration send_timeout_for(const ListenerSettings& settings) {
   // An event loop looks at the clock itself.
   if (!find_model(settings.model)->blocking_sockets) return kUnlimited;
-  return BlockingConnection::send_timeout(settings);
+  return WriteProgress::interval(settings);
 }
 
 Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,

@@ -104,11 +104,10 @@ TEST_CASE_TEMPLATE("a client that takes nothing of a reply is let go after write
   CHECK(silent.ask("id") == "1");
 }
 
-TEST_CASE_TEMPLATE("a client that takes a reply slowly is served to its end", Model, EACH_MODEL) {
+void take_a_reply_slowly(const Config& config) {
   constexpr auto kTimeout = Milliseconds(500);
   constexpr std::size_t kSize = 20'000'000;
-  HostProcess host(
-      one_listener(Model::name, "probe", {"write_timeout: 500ms", "idle_timeout: 60s"}));
+  HostProcess host(config);
   CHECK(counts_once([&] {
     Client slow(host.port());
     slow.send(numbered("flood", kSize) + "\n");
@@ -131,6 +130,15 @@ TEST_CASE_TEMPLATE("a client that takes a reply slowly is served to its end", Mo
       return false;  // this client was too slow: it may be let go
     }
   }));
+}
+
+TEST_CASE_TEMPLATE("a client that takes a reply slowly is served to its end", Model, EACH_MODEL) {
+  take_a_reply_slowly(
+      one_listener(Model::name, "probe", {"write_timeout: 500ms", "idle_timeout: 60s"}));
+}
+
+TEST_CASE_TEMPLATE("a client that takes a reply slowly is not held for idle", Model, EACH_MODEL) {
+  take_a_reply_slowly(one_listener(Model::name, "probe", {"idle_timeout: 500ms"}));
 }
 
 // Not with sanitizers, which take more than any limit.

@@ -81,7 +81,7 @@ std::vector<Fd> connected_clients(const SocketAddress& address, std::size_t coun
   return clients;
 }
 
-TEST_CASE("a listening socket tells whether and how many wait in its queue, and no other socket how many") {
+TEST_CASE("a listening socket tells how many wait in its queue, and no other socket does") {
   const auto listening = listen_on(numeric("127.0.0.1", 0), 16);
   REQUIRE(listening);
   const int number = listening.value().get();

@@ -156,7 +156,7 @@ class Session {
 
   void serve_blocking() {
     // As the acceptor's sockets have it.
-    set_send_timeout(pair_.served.get(), BlockingConnection::send_timeout(settings));
+    set_send_timeout(pair_.served.get(), WriteProgress::interval(settings));
     TimerQueue timers;
     ClientWait wait;
     {

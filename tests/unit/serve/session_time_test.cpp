@@ -136,16 +136,6 @@ TEST_CASE("a client that does not read for the idle timeout is given up too") {
   });
 }
 
-TEST_CASE("what a blocking send waits for is looked at as often as write_timeout wants it") {
-  ListenerSettings settings;
-  settings.idle_timeout = 10s;
-  CHECK(BlockingConnection::send_timeout(settings) == 10s);
-  settings.write_timeout = 8s;
-  CHECK(BlockingConnection::send_timeout(settings) == 1s);
-  settings.write_timeout = 800s;
-  CHECK(BlockingConnection::send_timeout(settings) == 10s);
-}
-
 // A session whose client never reads, though it goes on to send if it is to.
 void check_deaf_client(bool client_sends) {
   int error = 0;

@@ -31,6 +31,17 @@ TEST_CASE("the first look counts as one at something new") {
 TEST_CASE("a limit is looked at eight times, and not more often than each millisecond") {
   CHECK(WriteProgress::interval(8s) == 1s);
   CHECK(WriteProgress::interval(1ns) == 1ms);
+  CHECK(WriteProgress::interval(kUnlimited) == kUnlimited);
+}
+
+TEST_CASE("a session's writes are looked at as often as the shorter of its limits wants it") {
+  ListenerSettings settings;
+  settings.idle_timeout = 16s;
+  CHECK(WriteProgress::interval(settings) == 2s);
+  settings.write_timeout = 8s;
+  CHECK(WriteProgress::interval(settings) == 1s);
+  settings.write_timeout = 80s;
+  CHECK(WriteProgress::interval(settings) == 2s);
 }
 
 TEST_CASE("what a client takes is seen although the kernel has no room for more") {
