@@ -289,6 +289,7 @@ void Acceptor::close(Queues queues) {
     }
   }
   retry_.disarm();
+  losses_.stop();
   listeners_.clear();
 }
 

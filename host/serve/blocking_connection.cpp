@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 
 #include "net/socket.hpp"
 #include "serve/blocking_client.hpp"
@@ -296,13 +297,17 @@ bool BlockingConnection::half_close_in_time() {
 
 // Reads and drops what the client still sends; true when it has closed, or can wait no longer.
 bool BlockingConnection::drop_input() {
-  for (int rounds = 0; rounds < 16; ++rounds) {
-    Lent dropped;
-    const ssize_t count = receive(dropped);
-    if (is_not_yet(count)) return false;
-    if (count <= 0) return true;
+  try {
+    for (int rounds = 0; rounds < 16; ++rounds) {
+      Lent dropped;
+      const ssize_t count = receive(dropped);
+      if (is_not_yet(count)) return false;
+      if (count <= 0) return true;
+    }
+    return false;
+  } catch (const std::bad_alloc&) {
+    return true;
   }
-  return false;
 }
 
 }  // namespace berth

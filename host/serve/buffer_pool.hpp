@@ -1,5 +1,6 @@
-// Buffers lent to reads, and where they go back to. One pool a thread that serves; a connection
-// that waits for input holds none.
+// Buffers lent to reads, and where they go back to. One pool a thread that serves. A connection
+// that waits for input in a loop holds none, one that waits in its system call the one it reads
+// into.
 #pragma once
 
 #include <cstddef>

@@ -25,6 +25,11 @@ void DatagramLosses::watch(std::shared_ptr<DatagramSocket> socket) {
   watched_.push_back({std::move(socket), before});
 }
 
+void DatagramLosses::stop() {
+  tell();
+  watched_.clear();
+}
+
 void DatagramLosses::look_soon() {
   if (look_.armed()) return;
   const TimePoint soon = after(loop_.now(), kSoon);

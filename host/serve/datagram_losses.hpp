@@ -22,6 +22,8 @@ class DatagramLosses {
 
   // What is lost there from now on.
   void watch(std::shared_ptr<DatagramSocket> socket);
+  // Tells the rest, and lets the sockets go.
+  void stop();
   // So many wait that some may be dropped: looks in a moment whether they were.
   void look_soon();
   // One was longer than there is room for, and half a message is none.

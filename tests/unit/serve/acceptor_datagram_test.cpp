@@ -117,6 +117,13 @@ TEST_CASE("who closes for good takes what waits, and who does not leaves it") {
     // They can still answer.
     CHECK(rig.sessions[0].datagram->socket->number() >= 0);
   }
+  SUBCASE("and lets the address go") {
+    const SocketAddress address = local_address(rig.served.get());
+    rig.acceptor.close(Acceptor::Queues::emptied);
+    rig.sessions.clear();
+    rig.served.reset();
+    CHECK(listen_on(address, 0));
+  }
   SUBCASE("since others go on there") {
     rig.acceptor.close(Acceptor::Queues::left);
     CHECK(rig.sessions.empty());
