@@ -99,19 +99,21 @@ namespace {
 
 void log_end(const SessionContext& sessions, const SessionReport& report) {
   Log& log = sessions.log;
-  const double seconds = std::chrono::duration<double>(Clock::now() - report.accepted).count();
+  const auto seconds = [&] {
+    return std::chrono::duration<double>(Clock::now() - report.accepted).count();
+  };
   if (report.end == SessionEnd::crashed || report.end == SessionEnd::exited ||
       report.end == SessionEnd::vanished) {
     // How much it has read and written died with it.
     return log.error("handler '{}' crashed: {} ended after {:.3f} s: {}", sessions.settings.handler,
-                     describe(report), seconds, reason(report));
+                     describe(report), seconds(), reason(report));
   }
   if (report.end == SessionEnd::killed) {
-    return log.warn("{} ended: {:.3f} s, {}", describe(report), seconds, reason(report));
+    return log.warn("{} ended: {:.3f} s, {}", describe(report), seconds(), reason(report));
   }
   if (!log.connections()) return;
   log.info("{} ended: {} B in, {} B out, {:.3f} s, {}", describe(report), report.bytes_in,
-           report.bytes_out, seconds, reason(report));
+           report.bytes_out, seconds(), reason(report));
 }
 
 }  // namespace
