@@ -1,6 +1,5 @@
 // berth_bench: how the host stands against bare C servers. See README.md beside this file.
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <functional>
 #include <stdexcept>
 
+#include "descriptors.hpp"
 #include "failure.hpp"
 #include "measure.hpp"
 #include "options.hpp"
@@ -20,26 +20,6 @@
 
 namespace berth::bench {
 namespace {
-
-// The servers inherit it. What the limit allows beyond what is needed is not asked for: some
-// servers close every descriptor that they could have.
-void require_descriptors(const std::vector<Workload>& workloads) {
-  constexpr rlim_t kOthers = 512;
-  rlim_t needed = kOthers;
-  for (const Workload& workload : workloads) {
-    needed = std::max(needed, kOthers + static_cast<rlim_t>(workload.connections));
-  }
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur >= needed) return;
-  const rlimit wanted{needed,
-                      std::max(needed, limit.rlim_max)};  // beyond the hard limit: if it may
-  if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
-  throw Failure("so many connections take " + std::to_string(needed) +
-                " descriptors in a process, and the hard limit is " +
-                std::to_string(limit.rlim_max) +
-                ": raise it (ulimit -Hn, LimitNOFILE=), or run with CAP_SYS_RESOURCE");
-}
 
 // A signal ends the servers in order and prints what was measured until then. A second Ctrl-C
 // kills; a second SIGTERM does not, since timeout(1) sends two, and Apache's processes would be
@@ -129,7 +109,7 @@ int measure_everything(const Options& options, Results& results) {
       if (interrupted != 0) return failures;
       const std::string title = std::string(subject.name()) + ", " + workload.title();
       failures += !try_to_measure(title, [&](const Progress& progress) {
-        require_descriptors({workload});
+        require_descriptors(workload, options.workers);
         results.comparisons.push_back(measure(options, subject, workload, progress));
         failures += static_cast<int>(results.comparisons.back().left_out.size());
       });

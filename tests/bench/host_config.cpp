@@ -9,7 +9,8 @@ namespace {
 // workers do not all get the same share of them.
 int most_connections(const Model& model, int connections, int workers) {
   constexpr int kSpare = 1000;
-  return std::min((connections + kSpare) * workers, model.most_connections * workers);
+  const int share = largest_share(connections, workers) + kSpare;
+  return std::min(share, model.most_connections) * workers;
 }
 
 std::string handler(std::uint16_t upstream) {

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "contest.hpp"
+#include "crowd.hpp"
+#include "descriptors.hpp"
 #include "failure.hpp"
 #include "load.hpp"
 #include "process_tree.hpp"
@@ -23,8 +25,11 @@ struct Course {
   Comparison& comparison;
   const TlsClients* tls;
 
+  [[nodiscard]] Destination destination(const Server& server) const {
+    return {comparison.workload.transport, server.port(), tls};
+  }
   [[nodiscard]] std::unique_ptr<Load> load(const Server& server, const Workload& workload) const {
-    return make_load(workload, {workload.transport, server.port(), tls});
+    return make_load(workload, destination(server));
   }
 };
 
@@ -93,14 +98,13 @@ void measure_memory(const Course& course) {
     course.load(server, {workload.kind, 1, workload.transport})->finish();
     settled_cpu_time(server.pid());
     const auto before = static_cast<double>(memory(server.pid()));
-    const std::unique_ptr<Load> load = course.load(server, workload);
+    Crowd crowd(workload, course.destination(server), most_descriptors() - kOtherDescriptors);
     settled_cpu_time(server.pid());
     const auto held = static_cast<double>(memory(server.pid()));
-    const auto connections = static_cast<std::uint64_t>(workload.connections);
     course.progress("a round trip on each connection of " + server.name());
-    load->run({.timed = std::chrono::minutes(1), .limit = connections});
-    load->finish();
-    measured.idle_memory = (held - before) / static_cast<double>(connections);
+    crowd.round_trip_on_each();
+    crowd.finish();
+    measured.idle_memory = (held - before) / workload.connections;
   });
 }
 

@@ -51,6 +51,11 @@ std::string Workload::title() const {
   return done + std::to_string(connections) + noun + (connections == 1 ? "" : "s");
 }
 
+int largest_share(int connections, int processes) {
+  constexpr int kFew = 64;
+  return std::min(connections, connections / processes * 5 / 4 + kFew);
+}
+
 std::vector<std::string_view> split(std::string_view text) {
   std::vector<std::string_view> parts;
   for (std::size_t from = 0; from <= text.size();) {

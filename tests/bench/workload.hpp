@@ -46,6 +46,10 @@ struct Workload {
   [[nodiscard]] std::string title() const;
 };
 
+// The most of so many connections that one of several processes gets that share a port: the kernel
+// spreads them evenly on the average.
+[[nodiscard]] int largest_share(int connections, int processes);
+
 // The parts of a list like "a,b,c".
 std::vector<std::string_view> split(std::string_view text);
 
