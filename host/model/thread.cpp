@@ -219,7 +219,8 @@ void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
     BlockingConnection connection(sessions, std::move(accepted), timers, buffers, wait);
     const Registration registration(*this, connection, wait);
     const TimePoint end = end_of_session(sessions.settings, connection.report().accepted);
-    if (end != kNever && end <= Clock::now()) connection.interrupt();  // no thread was free so long
+    const bool is_too_late = end != kNever && end <= Clock::now();  // no thread was free so long
+    if (is_too_late || sessions.stop.cancelled()) connection.interrupt();
     connection.serve();
     report = connection.report();
   } catch (const std::bad_alloc&) {

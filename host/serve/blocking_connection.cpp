@@ -121,8 +121,8 @@ void BlockingConnection::wait_after_all() {
 
 [[gnu::hot]] void BlockingConnection::wait_for_one() {
   // Looked at after an operation became pending and before waiting; an interrupt() that comes later
-  // makes the system call return.
-  if (cancelled()) [[unlikely]]
+  // makes the system call return. Whoever cancels all sessions interrupts each.
+  if (interrupted_) [[unlikely]]
     return break_off(ECANCELED);
   if (std::exchange(goes_on_, false)) [[unlikely]]
     return go_on();
