@@ -78,6 +78,17 @@ TEST_CASE_TEMPLATE("10 MB come back byte for byte while they are sent", Model,
   CHECK((received == sent));
 }
 
+TEST_CASE_TEMPLATE("a client may send all that it has before it takes what comes meanwhile", Model,
+                   EACH_MODEL_AND_TRANSPORT) {
+  constexpr std::size_t kSize = 10'000'000;  // more than lies in the kernel on the way
+  HostProcess host(one_listener_of<Model>("probe"));
+  Client client = host.connect<Model>();
+  REQUIRE(client.ask(numbered("exchange", kSize)) == "ready");
+  client.send(std::string(kSize, 'x'));
+  CHECK(client.read_exactly(kSize).size() == kSize);
+  CHECK(client.read_line() == "exchanged");
+}
+
 TEST_CASE_TEMPLATE("a client that has closed its side still has the reply", Model,
                    EACH_MODEL_AND_TRANSPORT) {
   HostProcess host(one_listener_of<Model>("echo", "options: {reply: verbatim}"));

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <csignal>
@@ -160,6 +161,8 @@ struct Probe {
         co_await tick_while_reading(connection, lines, command.number);
       } else if (command.name == "listen") {
         co_await listen_beside_timer(connection, lines, pause);
+      } else if (command.name == "exchange") {
+        co_await exchange(connection, command.number);
       } else if (command.name == "fetch") {
         co_await fetch(connection);
       } else if (command.name == "bye") {
@@ -246,6 +249,24 @@ struct Probe {
       if (!line || *line == "enough") co_return;
       ++heard;
     }
+  }
+
+  // So many bytes in, and as many out, neither waiting for the other.
+  static berth::Task<> exchange(berth::Connection connection, std::size_t count) {
+    co_await connection.write("ready\n");
+    co_await berth::when_all(take(connection, count), give(connection, count));
+    co_await connection.write("exchanged\n");
+  }
+  static berth::Task<> take(berth::Connection connection, std::size_t count) {
+    while (count > 0) {
+      const auto bytes = co_await connection.read();
+      if (!bytes) co_return;
+      count -= std::min(count, bytes->size());
+    }
+  }
+  static berth::Task<> give(berth::Connection connection, std::size_t count) {
+    const std::string bytes = pattern(count);
+    co_await connection.write(bytes);
   }
 
   // Reads lines to the end, whatever it is, while a timer ticks that the client knows nothing of.
