@@ -45,39 +45,38 @@ TEST_CASE("a read that took longer than its bound leaves the connection usable")
   });
 }
 
+// Ends the session when it is the last of those that go on.
+Script write_beside(berth_connection* c, const std::string& bytes, int& going_on, int& error) {
+  WriteOp write(c, bytes);
+  co_await write;
+  error = write.error;
+  if (--going_on == 0) finish(c);
+}
+
 TEST_CASE("a write that begins after a wait holds up nothing beside it") {
   under_each([](Under under) {
     const std::string large(8'000'000, 'x');
     std::atomic<bool> bounded_is_over{false};
-    int errors = 0;
+    int going_on = 2;
+    int write_error = -1;
     Session session(under, [&](berth_connection* c) -> Script {
       ReadOp first(c);
       co_await first;
-      int going_on = 2;
-      const auto one_is_over = [&] {
-        if (--going_on == 0) finish(c);
-      };
-      const auto write_all = [&]() -> Script {
-        WriteOp write(c, large);
-        co_await write;
-        errors += write.error;
-        one_is_over();
-      };
-      write_all();
+      write_beside(c, large, going_on, write_error);
       ReadOp bounded(c, 1ms);
       co_await bounded;
       CHECK(bounded.error == ETIMEDOUT);
       bounded_is_over = true;
-      one_is_over();
+      if (--going_on == 0) finish(c);
     });
     session.run([&](const Fd& client) {
       send_all(client, "now");
       const TimePoint end = after(Clock::now(), 10s);  // or it would wait for ever, if it does
       while (!bounded_is_over && Clock::now() < end) ::usleep(1000);
       CHECK(bounded_is_over);
-      CHECK(receive(client, large.size()) == large);
+      CHECK((receive(client, large.size()) == large));
     });
-    CHECK(errors == 0);
+    CHECK(write_error == 0);
   });
 }
 

@@ -11,6 +11,8 @@
 #include <set>
 #include <string>
 
+#include "sanitized.hpp"
+
 namespace berth {
 namespace {
 
@@ -19,7 +21,7 @@ using State = WorkerState;
 using Event = WorkerEvent;
 using namespace std::chrono_literals;
 
-constexpr unsigned kRuns = 100'000;
+constexpr unsigned kRuns = 100'000 / testing::kLessOften;
 
 // What the host serves: listeners by their names, each in some version.
 using WorldConfig = std::map<int, int>;
