@@ -49,10 +49,11 @@ class ClientSet {
   // Destroys those that are closed. To be called where nothing of them is on the stack.
   void sweep();
 
-  // Calls for each that is not closed; the call may close it, or any other, and make new ones.
+  // Calls for each that is there now; the call may close it, or any other, and make new ones.
   template <class Call>
   void for_each(Call call) {
-    for (const auto& connection : connections_) call(*connection);
+    auto next = connections_.begin();
+    for (std::size_t left = connections_.size(); left > 0; --left) call(**next++);
   }
   [[nodiscard]] std::size_t size() const { return connections_.size(); }
 

@@ -132,7 +132,8 @@ int ConnectAttempt::try_address(const SocketAddress& address) {
   if (connecting.error != 0 && connecting.error != EINPROGRESS) return connecting.error;
   connection_ = set_.add(std::move(connecting.socket), address);
   if (connection_ == nullptr) return errno;
-  if (connecting.error == 0) return 0;
+  // Or an event loop is to give others their turn first.
+  if (connecting.error == 0 && session_.may_go_on()) return 0;
   if (connection_->wait_until_connected(wait_) == BERTH_PENDING) return EINPROGRESS;
   if (wait_.error != 0) drop_connection();
   return wait_.error;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <list>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -257,6 +258,37 @@ TEST_CASE("an event loop goes on while a name is resolved") {
       receive_until_end(client);
     });
     CHECK(outcome.error == 0);
+  });
+}
+
+TEST_CASE("a session that connects without end holds up no one else in its loop") {
+  in_each_loop([](Under under) {
+    constexpr int kMost = 3000;
+    const Fd server = listen_on_abstract(kMost);  // which is connected to at once
+    bool stopped = false;
+    int connected = 0;
+    Session session(under, [&](berth_connection* c) -> Script {
+      const std::string url = url_of(server);
+      while (!stopped && connected < kMost) {
+        ConnectOp connect(c, url);
+        co_await connect;
+        if (connect.error != 0) break;
+        c->host->close(connect.connected());
+        ++connected;
+      }
+      finish(c);
+    });
+    std::optional<CallTimer> timer;
+    session.in_loop = [&](EventLoop& loop) {
+      timer.emplace(loop.timers(), [&] {
+        stopped = true;
+        timer.reset();
+      });
+      timer->arm(Clock::now() + 1ms);
+    };
+    CHECK(session.run([](const Fd&) {}).end == SessionEnd::handler);
+    CHECK(connected > 0);
+    CHECK(connected < kMost);
   });
 }
 
