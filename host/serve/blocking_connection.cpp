@@ -172,7 +172,7 @@ void BlockingConnection::on_no_room() {
 void BlockingConnection::poll_for_first() {
   // Without events, at worst a drain is noticed late.
   (void)context_.stop.make_events();
-  if (cancelled()) return;
+  if (cancelled()) return break_off(ECANCELED);
   if (context_.stop.draining() && drain_ends_a_read()) return end_reads_on_drain();
 
   // What the layer holds, poll(2) knows nothing of.
@@ -198,7 +198,7 @@ void BlockingConnection::poll_for_first() {
   if (has_input) wake = start;
   timespec storage;
   const int ready = ::ppoll(polled.data(), polled.size(), until(wake, storage), nullptr);
-  if (cancelled()) return;
+  if (cancelled()) return break_off(ECANCELED);
   carry_on_half_close();
   short happened = ready > 0 ? polled[0].revents : short{0};
   if (has_input) happened |= POLLIN;
