@@ -175,6 +175,7 @@ TEST_CASE("a reload for which there are no descriptors says so and changes nothi
 
 TEST_CASE("of a storm of SIGHUPs the last config wins") {
   HostProcess host(one_listener("epoll", "echo"));
+  host.allow_error("the host is stopping");  // when the last one, which changes nothing, goes on
   for (int round = 1; round <= 50; ++round) {
     host.write_config(one_listener("epoll", "echo", {numbered("max_connections:", round)}));
     host.send_signal(SIGHUP);
