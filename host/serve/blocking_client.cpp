@@ -10,7 +10,8 @@ void BlockingClient::go_on() {
 }
 
 ssize_t BlockingClient::receive(Lent& bytes) {
-  return receive_from(socket_.get(), session_.buffers_, bytes, MSG_DONTWAIT);
+  if (!bytes) bytes = session_.buffers_.take();
+  return receive_from(socket_.get(), bytes, MSG_DONTWAIT);
 }
 
 ssize_t BlockingClient::send(Pieces pieces) {

@@ -95,10 +95,10 @@ void BlockingConnection::watch_silence() {
 }
 
 [[gnu::hot]] ssize_t BlockingConnection::receive(Lent& bytes) {
-  if (!bytes) bytes = buffers_.take();  // here, since it may throw
+  if (!bytes) bytes = buffers_.take();  // which may throw, and so before the wait is noted
   wait_.begin();
   const int flags = may_block_ ? 0 : MSG_DONTWAIT;
-  const ssize_t result = receive_from(socket_.get(), buffers_, bytes, flags);
+  const ssize_t result = receive_from(socket_.get(), bytes, flags);
   wait_.end();
   if (given_up_) [[unlikely]] {
     if (!is_not_yet(result)) wait_after_all();

@@ -22,9 +22,8 @@
 
 namespace berth {
 
-// As Wire::receive(), with the flags of recv(2).
-[[nodiscard]] inline ssize_t receive_from(int socket, BufferPool& buffers, Lent& bytes, int flags) {
-  if (!bytes) bytes = buffers.take();
+// As Wire::receive(), with the flags of recv(2), into the buffer that `bytes` holds already.
+[[nodiscard]] inline ssize_t receive_from(int socket, Lent& bytes, int flags) {
   const ssize_t count = ::recv(socket, bytes.get(), BufferPool::kBufferSize, flags);
   if (count > 0) [[likely]] {
     return count;

@@ -47,18 +47,25 @@ void pin_to(const std::vector<int>& cores) {
   throw system_failure("cannot run on processor" + names);
 }
 
+pid_t fork_child() {
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) throw system_failure("fork");
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);  // it died before the signal was asked for
+  }
+  return pid;
+}
+
 pid_t spawn(const std::vector<std::string>& arguments, const Output& output,
             const std::vector<int>& cores) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
-  const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid < 0) throw system_failure("fork");
+  const pid_t pid = fork_child();
   if (pid > 0) return pid;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(1);  // it died before the signal was asked for
-  setpgid(0, 0);                      // a Ctrl-C at the terminal is for the benchmark
+  setpgid(0, 0);  // a Ctrl-C at the terminal is for the benchmark
   dup2(output.get(), STDOUT_FILENO);
   dup2(output.get(), STDERR_FILENO);
   if (set_cores(cores)) execvp(argv[0], argv.data());

@@ -25,6 +25,9 @@ class Output {
 // processor.
 void pin_to(const std::vector<int>& cores);
 
+// As fork(2), of a child that the kernel kills when the benchmark dies. Throws Failure.
+pid_t fork_child();
+
 // Starts a program as a child that the kernel kills when the benchmark dies, in a process group of
 // its own. That it could not be started stands in its output, and it ends with status 127.
 pid_t spawn(const std::vector<std::string>& arguments, const Output& output,

@@ -1,14 +1,16 @@
 #include "crowd.hpp"
 
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <exception>
+#include <string_view>
 
+#include "child.hpp"
 #include "failure.hpp"
 
 namespace berth::bench {
@@ -70,15 +72,11 @@ void Crowd::start(const Workload& part, const Destination& destination) {
     throw system_failure("socketpair");
   }
   Fd ours(ends[0]), its(ends[1]);
-  const pid_t parent = getpid();
-  const pid_t process = fork();
-  if (process < 0) throw system_failure("fork");
+  const pid_t process = fork_child();
   if (process > 0) {
     parts_.push_back({std::move(ours), process});
     return;
   }
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(1);  // it died before the signal was asked for
   ours.reset();
   for (Part& other : parts_) other.orders.reset();
   try {

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <list>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -278,14 +277,7 @@ TEST_CASE("a session that connects without end holds up no one else in its loop"
       }
       finish(c);
     });
-    std::optional<CallTimer> timer;
-    session.in_loop = [&](EventLoop& loop) {
-      timer.emplace(loop.timers(), [&] {
-        stopped = true;
-        timer.reset();
-      });
-      timer->arm(Clock::now() + 1ms);
-    };
+    SetInLoop stop(session, stopped);
     CHECK(session.run([](const Fd&) {}).end == SessionEnd::handler);
     CHECK(connected > 0);
     CHECK(connected < kMost);

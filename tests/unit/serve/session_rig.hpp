@@ -240,6 +240,24 @@ class Session {
   std::optional<LoopConnection> looped_;
 };
 
+// Has a timer of the session's loop set the flag in a moment: never, where the session lets nobody
+// else have a turn.
+class SetInLoop {
+ public:
+  SetInLoop(Session& session, bool& flag) {
+    session.in_loop = [this, &flag](EventLoop& loop) {
+      timer_.emplace(loop.timers(), [this, &flag] {
+        flag = true;
+        timer_.reset();
+      });
+      timer_->arm(Clock::now() + std::chrono::milliseconds(1));
+    };
+  }
+
+ private:
+  std::optional<CallTimer> timer_;
+};
+
 inline std::vector<Session::Under> each_way() {
   std::vector<Session::Under> ways = each_loop();
   ways.push_back(Session::kBlocking);

@@ -245,14 +245,7 @@ TEST_CASE("a session that writes without end holds up no one else in its loop") 
       }
       finish(c);
     });
-    std::optional<CallTimer> timer;
-    session.in_loop = [&](EventLoop& loop) {
-      timer.emplace(loop.timers(), [&] {
-        stopped = true;
-        timer.reset();
-      });
-      timer->arm(Clock::now() + 1ms);
-    };
+    SetInLoop stop(session, stopped);
     CHECK(session.run([](const Fd&) {}).end == SessionEnd::handler);
     CHECK(writes > 64);
   });
