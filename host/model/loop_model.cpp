@@ -23,7 +23,7 @@ LoopModel::LoopModel(ModelContext context)
 
 LoopModel::~LoopModel() { context_.loop.watch_turns(nullptr); }
 
-void LoopModel::start(AcceptedConnection accepted) {
+void LoopModel::start(AcceptedConnection&& accepted) {
   SessionContext& sessions = context_.sessions;
   const std::uint64_t id = accepted.id;
   LoopConnection::Owner& owner = *this;

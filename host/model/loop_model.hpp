@@ -17,7 +17,7 @@ class LoopModel final : public Model, private LoopConnection::Owner {
  public:
   explicit LoopModel(ModelContext context);
   ~LoopModel() override;
-  void start(AcceptedConnection accepted) override;
+  void start(AcceptedConnection&& accepted) override;
   [[nodiscard]] std::size_t sessions() const override { return connections_.size(); }
   [[nodiscard]] bool at_rest() const override { return !background_.busy(); }
   [[nodiscard]] bool serves_in_loop() const override { return true; }

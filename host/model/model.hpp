@@ -26,7 +26,7 @@ class Model {
 
   // Starts a session on an accepted connection. Where that fails (no process, no thread, no
   // memory) the connection is closed with a line in the log, and service goes on.
-  virtual void start(AcceptedConnection connection) = 0;
+  virtual void start(AcceptedConnection&& connection) = 0;
 
   // Sessions started and not yet over, crashed ones included until they are known to be gone.
   [[nodiscard]] virtual std::size_t sessions() const = 0;

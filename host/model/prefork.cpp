@@ -55,18 +55,19 @@ class Message {
     content_ = {connection.peer, connection.id, connection.accepted, connection.scheme};
     content_.is_proxied = connection.proxied != nullptr;
     if (content_.is_proxied) content_.proxied = *connection.proxied;
-    const Datagram* const datagram = connection.datagram.get();
+    const DatagramLayer* const datagram = connection.datagram.get();
     std::size_t size = sizeof content_;
     if (datagram != nullptr) {
-      envelope_ = datagram->envelope;
-      add_datagram(datagram->bytes.get(), datagram->size);
-      size += sizeof envelope_ + datagram->size;
+      const std::string_view bytes = datagram->bytes();
+      envelope_ = datagram->envelope();
+      add_datagram(const_cast<char*>(bytes.data()), bytes.size());  // it is only read
+      size += sizeof envelope_ + bytes.size();
     }
     cmsghdr* const head = CMSG_FIRSTHDR(&header_);
     head->cmsg_level = SOL_SOCKET;
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(sizeof(int));
-    const int socket = datagram != nullptr ? datagram->socket->number() : connection.socket.get();
+    const int socket = datagram != nullptr ? datagram->socket().number() : connection.socket.get();
     std::memcpy(CMSG_DATA(head), &socket, sizeof socket);
     return ::sendmsg(channel, &header_, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(size);
   }
@@ -94,9 +95,8 @@ class Message {
       return accepted;
     }
     const std::size_t length = static_cast<std::size_t>(size) - sizeof content_ - sizeof envelope_;
-    accepted.datagram =
-        std::make_unique<Datagram>(std::make_shared<DatagramSocket>(std::move(socket)), envelope_,
-                                   std::string_view(room, length));
+    accepted.datagram = DatagramLayer::make(std::make_shared<DatagramSocket>(std::move(socket)),
+                                            envelope_, std::string_view(room, length));
     return accepted;
   }
 

@@ -130,7 +130,7 @@ void ProcessModel::give_back(SlotIndex index) {
   sessions_[index] = {.next_free = std::exchange(first_free_, index)};
 }
 
-[[gnu::hot]] void ProcessModel::start(AcceptedConnection accepted) {
+[[gnu::hot]] void ProcessModel::start(AcceptedConnection&& accepted) {
   if (give_to_ready(accepted)) return;
   const auto index = take_slot();
   if (index) begin_session(*index, accepted);
@@ -221,7 +221,7 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
                                                AcceptedConnection* first) noexcept {
   // A datagram is answered from the worker's own socket.
   const bool answers = first != nullptr && first->datagram != nullptr;
-  const int answers_on = answers ? first->datagram->socket->number() : -1;
+  const int answers_on = answers ? first->datagram->socket().number() : -1;
   for (const int descriptor : context_.worker_descriptors) {
     if (descriptor != answers_on) ::close(descriptor);
   }
@@ -246,7 +246,7 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
   ::_exit(0);
 }
 
-[[gnu::hot]] void ProcessModel::serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers,
+[[gnu::hot]] void ProcessModel::serve(AcceptedConnection&& accepted, Slot& slot, TimerQueue& timers,
                                       BufferPool& buffers) {
   BlockingConnection connection(context_.sessions, std::move(accepted), timers, buffers, slot.wait);
   BlockingConnection::on_this_thread = &connection;

@@ -23,7 +23,7 @@ class ProcessModel : public Model {
  public:
   explicit ProcessModel(ModelContext context);
   ~ProcessModel() override;
-  void start(AcceptedConnection accepted) override;
+  void start(AcceptedConnection&& accepted) override;
   [[nodiscard]] std::size_t sessions() const override { return count_; }
   void begin_drain() override;
   void cancel_sessions() override;
@@ -99,7 +99,7 @@ class ProcessModel : public Model {
   [[nodiscard]] bool try_to_watch(SlotIndex index, pid_t pid);
   // What is thrown there ends the session's process: the callers on its stack are the worker's.
   [[noreturn]] void serve_in_child(SlotIndex index, AcceptedConnection* first) noexcept;
-  void serve(AcceptedConnection accepted, Slot& slot, TimerQueue& timers, BufferPool& buffers);
+  void serve(AcceptedConnection&& accepted, Slot& slot, TimerQueue& timers, BufferPool& buffers);
 
   PagedArray<Slot> slots_;
   PagedArray<Session> sessions_;  // by slot; those from slots_used_ on have never been set

@@ -38,7 +38,7 @@ class ThreadModel final : public Model {
   // `patience`: how long a thread waits for its next connection before it ends.
   ThreadModel(ModelContext context, std::chrono::seconds patience);
   ~ThreadModel() override;
-  void start(AcceptedConnection accepted) override;
+  void start(AcceptedConnection&& accepted) override;
   [[nodiscard]] std::size_t sessions() const override { return sessions_; }
   void begin_drain() override { context_.sessions.stop.drain(); }
   void cancel_sessions() override;
@@ -47,7 +47,7 @@ class ThreadModel final : public Model {
   class Registration;
   [[nodiscard]] std::string start_thread();
   void run_thread();
-  void serve(AcceptedConnection accepted, BufferPool& buffers);
+  void serve(AcceptedConnection&& accepted, BufferPool& buffers);
   void count_end();
   [[nodiscard]] bool end_silent(Duration limit, TimePoint now);
   void end_old();
@@ -151,7 +151,7 @@ ThreadModel::~ThreadModel() {
   last_thread_gone_.wait(lock, [this] { return threads_ == 0; });
 }
 
-void ThreadModel::start(AcceptedConnection accepted) {
+void ThreadModel::start(AcceptedConnection&& accepted) {
   const TimePoint end = end_of_session(context_.sessions.settings, accepted.accepted);
   if (end < end_of_oldest_.due()) end_of_oldest_.arm(end);
   idle_watch_.on_session_start();
@@ -208,7 +208,7 @@ void ThreadModel::run_thread() {
   if (--threads_ == 0) last_thread_gone_.notify_all();
 }
 
-void ThreadModel::serve(AcceptedConnection accepted, BufferPool& buffers) {
+void ThreadModel::serve(AcceptedConnection&& accepted, BufferPool& buffers) {
   SessionContext& sessions = context_.sessions;
   const std::uint64_t id = accepted.id;
   const Peer peer = accepted.peer;

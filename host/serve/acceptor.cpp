@@ -76,7 +76,7 @@ class Acceptor::Listener final : public Watcher {
 };
 
 Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
-                   std::function<void(AcceptedConnection)> start)
+                   std::function<void(AcceptedConnection&&)> start)
     : loop_(loop),
       log_(log),
       rules_(rules),
@@ -155,12 +155,12 @@ bool Acceptor::accept_one(const Listener& listener) {
   return false;
 }
 
-void Acceptor::let_in(AcceptedConnection accepted) {
+void Acceptor::let_in(AcceptedConnection&& accepted) {
   if (admits(accepted.peer)) start_or_close(std::move(accepted));
 }
 
 // Where there is no memory for one more, the others go on.
-void Acceptor::start_or_close(AcceptedConnection accepted) {
+void Acceptor::start_or_close(AcceptedConnection&& accepted) {
   const Peer peer = accepted.peer;
   accepted.id = ++accepted_;
   accepted.accepted = loop_.now();
@@ -196,8 +196,7 @@ void Acceptor::start_datagram(const Listener& listener, const DatagramReceiver::
   accepted.peer = peer;
   accepted.scheme = listener.scheme();
   try {
-    accepted.datagram =
-        std::make_unique<Datagram>(listener.datagrams(), arrived.envelope, arrived.bytes);
+    accepted.datagram = DatagramLayer::make(listener.datagrams(), arrived.envelope, arrived.bytes);
   } catch (const std::bad_alloc&) {
     log_.error("a datagram from {} is dropped: {}", peer.text(), std::strerror(ENOMEM));
     if (rules_.admission != nullptr) rules_.admission->withdraw(peer);

@@ -49,7 +49,7 @@ class Acceptor {
   // `sessions` counts those not yet over, and what waits for its header; `start` takes an accepted
   // connection.
   Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
-           std::function<void(AcceptedConnection)> start);
+           std::function<void(AcceptedConnection&&)> start);
   ~Acceptor();
 
   struct Socket {
@@ -61,7 +61,7 @@ class Acceptor {
   // std::system_error where a socket cannot be watched.
   void listen(std::vector<Socket> sockets, Duration send_timeout);
   // Starts a connection that has been accepted before, if it is admitted.
-  void let_in(AcceptedConnection accepted);
+  void let_in(AcceptedConnection&& accepted);
   // To be called when a session is over: there may be room again.
   void on_session_end();
   // What becomes of the connections that wait in the queues: taken, as far as there is room and
@@ -83,7 +83,7 @@ class Acceptor {
   [[nodiscard]] bool admits(const Peer& peer) {
     return rules_.admission == nullptr || rules_.admission->admits(peer);
   }
-  void start_or_close(AcceptedConnection accepted);
+  void start_or_close(AcceptedConnection&& accepted);
   // What waits on a socket of datagrams, at most so many; false when there is no more.
   bool receive_batch(const Listener& listener, std::size_t most);
   void start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived);
@@ -99,7 +99,7 @@ class Acceptor {
   Log& log_;
   Rules rules_;
   std::function<std::size_t()> sessions_;
-  std::function<void(AcceptedConnection)> start_;
+  std::function<void(AcceptedConnection&&)> start_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<DatagramReceiver> receiver_;  // where any of them takes datagrams
   DatagramLosses losses_;

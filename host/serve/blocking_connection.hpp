@@ -37,7 +37,7 @@ class BlockingConnection final : public Connection {
  public:
   // The timers are for this connection alone, the buffers for this thread. In `wait` it is noted
   // when the client is waited for.
-  BlockingConnection(SessionContext& context, AcceptedConnection accepted, TimerQueue& timers,
+  BlockingConnection(SessionContext& context, AcceptedConnection&& accepted, TimerQueue& timers,
                      BufferPool& buffers, ClientWait& wait)
       : Connection(context, std::move(accepted), Waits::in_call),
         timers_(timers),

@@ -16,7 +16,6 @@
 #include "plugin/handler.hpp"
 #include "serve/client_set.hpp"
 #include "serve/crash_note.hpp"
-#include "serve/datagram_layer.hpp"
 #include "serve/tls_layer.hpp"
 
 namespace berth {
@@ -58,12 +57,12 @@ static std::unique_ptr<Layer> make_layer(SessionContext& context, AcceptedConnec
       break;
     case Scheme::udp:
     case Scheme::unix_datagram:
-      return std::make_unique<DatagramLayer>(std::move(accepted.datagram));
+      return std::move(accepted.datagram);
   }
   return nullptr;
 }
 
-Connection::Connection(SessionContext& context, AcceptedConnection accepted, Waits waits)
+Connection::Connection(SessionContext& context, AcceptedConnection&& accepted, Waits waits)
     : berth_connection{&kHostTable},
       context_(context),
       socket_(std::move(accepted.socket)),

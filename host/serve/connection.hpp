@@ -29,7 +29,7 @@ class Connection : public berth_connection, protected Wire {
   // How what is pending is waited for: in the system call that carries it out, or by a loop.
   enum class Waits : std::uint8_t { in_call, in_loop };
   // What it borrows outlives it.
-  Connection(SessionContext& context, AcceptedConnection accepted, Waits waits);
+  Connection(SessionContext& context, AcceptedConnection&& accepted, Waits waits);
   // One that bytes are moved on as they are, whatever the listener's address begins with.
   Connection(SessionContext& context, Fd socket, const SessionReport& report, Waits waits);
   Connection(const Connection&) = delete;

@@ -7,28 +7,41 @@
 
 namespace berth {
 
-DatagramLayer::DatagramLayer(std::unique_ptr<Datagram> datagram)
-    : datagram_(std::move(datagram)), retry_(DatagramOutbox::kFirstRetry) {}
+DatagramLayer::DatagramLayer(std::shared_ptr<DatagramSocket> socket, const Envelope& envelope,
+                             std::string_view bytes)
+    : socket_(std::move(socket)),
+      envelope_(envelope),
+      size_(bytes.size()),
+      retry_(DatagramOutbox::kFirstRetry) {
+  bytes.copy(content(), bytes.size());
+}
+
+std::unique_ptr<DatagramLayer> DatagramLayer::make(std::shared_ptr<DatagramSocket> socket,
+                                                   const Envelope& envelope,
+                                                   std::string_view bytes) {
+  return std::unique_ptr<DatagramLayer>(new (bytes.size())
+                                            DatagramLayer(std::move(socket), envelope, bytes));
+}
 
 DatagramLayer::~DatagramLayer() {
-  if (sending_ == Sending::waits) datagram_->socket->outbox()->cancel(*this);
+  if (sending_ == Sending::waits) socket_->outbox()->cancel(*this);
 }
 
 ssize_t DatagramLayer::receive(Wire&, Lent& bytes) {
   if (std::exchange(was_read_, true)) return 0;
-  bytes = Lent(datagram_->bytes.get(), {this});
-  return static_cast<ssize_t>(datagram_->size);
+  bytes = Lent(content(), {this});
+  return static_cast<ssize_t>(size_);
 }
 
-std::optional<SocketAddress> DatagramLayer::local() const { return datagram_->envelope.to; }
+std::optional<SocketAddress> DatagramLayer::local() const { return envelope_.to; }
 
 ssize_t DatagramLayer::send(Wire& wire, Pieces pieces) {
   if (sending_ == Sending::waits) return kNotYet;
   if (std::exchange(sending_, Sending::nothing) == Sending::over) return result_;
-  if (!datagram_->envelope.can_be_answered()) return -ENOTCONN;
+  if (!envelope_.can_be_answered()) return -ENOTCONN;
   if (are_longer(pieces, kLongestDatagram)) return -EMSGSIZE;
   compose(pieces);
-  DatagramOutbox* const outbox = datagram_->socket->outbox();
+  DatagramOutbox* const outbox = socket_->outbox();
   if (outbox == nullptr) {
     const ssize_t sent = send_at_once();
     if (sent != kNotYet) retry_ = DatagramOutbox::kFirstRetry;
@@ -53,17 +66,16 @@ void DatagramLayer::compose(Pieces pieces) {
     std::copy(pieces.begin(), pieces.end(), few_.begin());
     pieces = {few_.data(), pieces.size()};
   }
-  const Envelope& envelope = datagram_->envelope;
-  message.msg_name = const_cast<sockaddr*>(envelope.from.get());
-  message.msg_namelen = envelope.from.size();
+  message.msg_name = const_cast<sockaddr*>(envelope_.from.get());
+  message.msg_namelen = envelope_.from.size();
   message.msg_iov = as_iovec(pieces);
   message.msg_iovlen = pieces.size();
-  control_.say_source(message, envelope.answer_from);
+  control_.say_source(message, envelope_.answer_from);
 }
 
 ssize_t DatagramLayer::send_at_once() const {
   const ssize_t sent =
-      ::sendmsg(datagram_->socket->number(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+      ::sendmsg(socket_->number(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return sent;
   return errno == ENOBUFS ? kNotYet : -errno;
 }
@@ -74,7 +86,7 @@ Duration DatagramLayer::retry_after() {
 
 void DatagramLayer::cancel_send(Wire&) {
   if (std::exchange(sending_, Sending::nothing) != Sending::waits) return;
-  datagram_->socket->outbox()->cancel(*this);
+  socket_->outbox()->cancel(*this);
 }
 
 void DatagramLayer::on_gone(ssize_t result) {

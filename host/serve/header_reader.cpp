@@ -20,7 +20,7 @@ namespace berth {
 // A connection, its header as far as it has come, and the watch for the rest of it.
 class HeaderReader::Waiting final : public Watcher {
  public:
-  Waiting(HeaderReader& its_reader, AcceptedConnection accepted, TimePoint its_end)
+  Waiting(HeaderReader& its_reader, AcceptedConnection&& accepted, TimePoint its_end)
       : connection(std::move(accepted)), due(its_end), reader_(its_reader) {}
   void on_ready() override { reader_.go_on(*this); }
 
@@ -35,7 +35,7 @@ class HeaderReader::Waiting final : public Watcher {
 };
 
 HeaderReader::HeaderReader(EventLoop& loop, const SessionContext& sessions,
-                           std::function<void(AcceptedConnection)> let_in,
+                           std::function<void(AcceptedConnection&&)> let_in,
                            std::function<void()> on_end)
     : loop_(loop),
       sessions_(sessions),
@@ -52,7 +52,7 @@ bool HeaderReader::expects_from(const Peer& peer) const {
                      [&](const Network& network) { return network.contains(peer); });
 }
 
-void HeaderReader::start(AcceptedConnection accepted) {
+void HeaderReader::start(AcceptedConnection&& accepted) {
   const Peer proxy = accepted.peer;
   const TimePoint due = after(loop_.now(), sessions_.settings.handshake_timeout);
   try {

@@ -30,13 +30,13 @@ class HeaderReader {
   // `let_in` takes a connection whose header has been read, its addresses being those that the
   // header tells; `on_end` is called whenever one does not wait here any more, after that.
   HeaderReader(EventLoop& loop, const SessionContext& sessions,
-               std::function<void(AcceptedConnection)> let_in, std::function<void()> on_end);
+               std::function<void(AcceptedConnection&&)> let_in, std::function<void()> on_end);
   ~HeaderReader();
 
   // Whether a connection from there begins with a header: it is a proxy's.
   [[nodiscard]] bool expects_from(const Peer& peer) const;
   // Reads the header of such a connection; it may be there already.
-  void start(AcceptedConnection accepted);
+  void start(AcceptedConnection&& accepted);
   // Those whose header is still to come.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   // They come to nothing, and nobody is called.
@@ -62,7 +62,7 @@ class HeaderReader {
 
   EventLoop& loop_;
   const SessionContext& sessions_;
-  std::function<void(AcceptedConnection)> let_in_;
+  std::function<void(AcceptedConnection&&)> let_in_;
   std::function<void()> on_end_;
   std::list<Waiting> waiting_;  // the first is the first whose time is over
   CallTimer late_;

@@ -20,7 +20,7 @@ class LoopConnection::Later final : public Timer {
   LoopConnection& connection_;
 };
 
-LoopConnection::LoopConnection(SessionContext& context, AcceptedConnection accepted, Owner& owner)
+LoopConnection::LoopConnection(SessionContext& context, AcceptedConnection&& accepted, Owner& owner)
     : Connection(context, std::move(accepted), Waits::in_loop),
       Stream(socket_.get()),
       owner_(owner) {}

@@ -34,7 +34,7 @@ class LoopConnection final : public Connection, private Stream {
     ~Owner() = default;
   };
 
-  LoopConnection(SessionContext& context, AcceptedConnection accepted, Owner& owner);
+  LoopConnection(SessionContext& context, AcceptedConnection&& accepted, Owner& owner);
   ~LoopConnection() override;
 
   // Registers the socket and hands the connection to the handler. False, with errno set, where it

@@ -11,7 +11,7 @@
 #include "base/log.hpp"
 #include "net/address.hpp"
 #include "net/tls_failure.hpp"
-#include "serve/datagram.hpp"
+#include "serve/datagram_layer.hpp"
 #include "serve/listener_settings.hpp"
 
 namespace berth {
@@ -34,8 +34,8 @@ struct AcceptedConnection {
   std::uint64_t id = 0;
   TimePoint accepted;
   Scheme scheme = Scheme::tcp;
-  std::unique_ptr<const Proxied> proxied{};      // null: it is the peer's own
-  std::unique_ptr<Datagram> datagram = nullptr;  // in place of a socket of its own
+  std::unique_ptr<const Proxied> proxied{};           // null: it is the peer's own
+  std::unique_ptr<DatagramLayer> datagram = nullptr;  // in place of a socket of its own
 };
 
 // Why a session is over.

@@ -63,7 +63,7 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
            .in_loop = model_->serves_in_loop(),
            .takes_broadcasts = share.broadcasts},
           [this] { return open(); },
-          [this](AcceptedConnection connection) { start_session(std::move(connection)); }),
+          [this](AcceptedConnection&& connection) { start_session(std::move(connection)); }),
       channel_watcher_([this] { on_channel(); }),
       heartbeat_(loop_->timers(), [this] { beat(); }),
       deadline_(loop_->timers(), [this] { on_deadline(); }),
@@ -77,7 +77,7 @@ std::unique_ptr<HeaderReader> Worker::make_header_reader() {
   if (!HeaderReader::is_needed(sessions_.settings)) return nullptr;
   return std::make_unique<HeaderReader>(
       *loop_, sessions_,
-      [this](AcceptedConnection connection) { acceptor_.let_in(std::move(connection)); },
+      [this](AcceptedConnection&& connection) { acceptor_.let_in(std::move(connection)); },
       [this] { on_session_end(); });
 }
 
@@ -146,7 +146,7 @@ void Worker::serve() {
   acceptor_.listen(std::move(sockets), send_timeout_);
 }
 
-void Worker::start_session(AcceptedConnection connection) {
+void Worker::start_session(AcceptedConnection&& connection) {
   // Before it starts, since its handler may crash at once.
   board_.accepted = acceptor_.accepted();
   board_.open = open() + 1;

@@ -44,7 +44,7 @@ class Worker {
   void obey(Order order, Fd log);
   void beat();
   std::unique_ptr<HeaderReader> make_header_reader();
-  void start_session(AcceptedConnection connection);
+  void start_session(AcceptedConnection&& connection);
   // Connections that are not yet over, be they sessions or waiting for their header.
   [[nodiscard]] std::size_t open() const;
   void count_open();

@@ -44,8 +44,7 @@ struct Rig {
     }
   }
   std::string text(std::size_t session) const {
-    const Datagram& datagram = *sessions.at(session).datagram;
-    return {datagram.bytes.get(), datagram.size};
+    return std::string(sessions.at(session).datagram->bytes());
   }
 
   LogFile log;
@@ -115,7 +114,7 @@ TEST_CASE("who closes for good takes what waits, and who does not leaves it") {
     rig.acceptor.close(Acceptor::Queues::emptied);
     CHECK(rig.sessions.size() == 70);
     // They can still answer.
-    CHECK(rig.sessions[0].datagram->socket->number() >= 0);
+    CHECK(rig.sessions[0].datagram->socket().number() >= 0);
   }
   SUBCASE("and lets the address go") {
     const SocketAddress address = local_address(rig.served.get());

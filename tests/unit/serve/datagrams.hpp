@@ -12,7 +12,7 @@
 
 #include "net/datagram.hpp"
 #include "net/socket.hpp"
-#include "serve/datagram.hpp"
+#include "serve/datagram_layer.hpp"
 #include "serve/datagram_receiver.hpp"
 
 namespace berth::testing {
@@ -57,14 +57,14 @@ inline bool has_datagram(const Fd& socket) {
 }
 
 // One that is sent from there, as the acceptor makes it.
-inline std::unique_ptr<Datagram> arrived_datagram(const Fd& from,
-                                                  const std::shared_ptr<DatagramSocket>& on,
-                                                  std::string_view text) {
+inline std::unique_ptr<DatagramLayer> arrived_datagram(const Fd& from,
+                                                       const std::shared_ptr<DatagramSocket>& on,
+                                                       std::string_view text) {
   send_datagram(from, on->number(), text);
   DatagramReceiver receiver;
   REQUIRE(receiver.receive(*on, 1) == 1);
   const auto arrived = receiver.arrived(0);
-  return std::make_unique<Datagram>(on, arrived.envelope, arrived.bytes);
+  return DatagramLayer::make(on, arrived.envelope, arrived.bytes);
 }
 
 }  // namespace berth::testing
