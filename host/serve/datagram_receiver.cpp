@@ -6,9 +6,9 @@
 
 namespace berth {
 
-DatagramReceiver::DatagramReceiver() : room_(new char[kBatch * kRoom]) {
+DatagramReceiver::DatagramReceiver() : room_(kBatch * kRoom, AfterFork::absent) {
   for (unsigned i = 0; i < kBatch; ++i) {
-    places_[i].bytes = {room_.get() + i * kRoom, kRoom};
+    places_[i].bytes = {&room_[i * kRoom], kRoom};
     make_ready(i);
   }
 }

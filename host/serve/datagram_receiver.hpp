@@ -1,26 +1,27 @@
 // Takes many datagrams from a socket with one system call. Lives in the worker, on its main thread,
-// which looks through a batch before it takes the next.
+// which looks through a batch before it takes the next; sessions' processes get their datagram
+// alone.
 #pragma once
 
 #include <sys/socket.h>
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <string_view>
 
+#include "base/pages.hpp"
 #include "net/datagram.hpp"
 #include "serve/datagram_socket.hpp"
 
 namespace berth {
 
-class DatagramReceiver {
+class DatagramReceiver : public AbsentAfterFork {
  public:
   static constexpr unsigned kBatch = 32;
   // More than any datagram of UDP has.
   static constexpr std::size_t kRoom = 64 * 1024;
 
-  // Throws std::bad_alloc.
+  // Throws std::system_error.
   DatagramReceiver();
 
   struct Arrived {
@@ -48,7 +49,7 @@ class DatagramReceiver {
   std::array<mmsghdr, kBatch> messages_;
   std::array<Place, kBatch> places_;
   // Never touched but where a datagram was put, so that it costs as much memory as they have bytes.
-  std::unique_ptr<char[]> room_;
+  PagedArray<char> room_;
 };
 
 }  // namespace berth
