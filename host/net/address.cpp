@@ -86,6 +86,11 @@ SocketAddress SocketAddress::of_unix(std::string_view name, int type) {
   return address;
 }
 
+bool SocketAddress::is_unspecified() const {
+  if (family() == AF_INET6) return IN6_IS_ADDR_UNSPECIFIED(&ipv6_.sin6_addr);
+  return family() == AF_INET && ipv4_.sin_addr.s_addr == INADDR_ANY;
+}
+
 std::uint16_t SocketAddress::port() const {
   switch (family()) {
     case AF_INET:

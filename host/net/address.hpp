@@ -33,6 +33,8 @@ class SocketAddress {
   [[nodiscard]] bool is_unix() const { return family() == AF_UNIX; }
   // Whether it is more than the family of a Unix socket that nothing was bound to.
   [[nodiscard]] bool is_named() const { return size_ > sizeof(sa_family_t); }
+  // Of IP: whether it stands for all that the machine has.
+  [[nodiscard]] bool is_unspecified() const;
   [[nodiscard]] int type() const { return type_; }
   [[nodiscard]] bool is_datagram() const { return type_ == SOCK_DGRAM; }
   [[nodiscard]] std::uint16_t port() const;  // 0 where there is none

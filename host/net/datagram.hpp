@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <array>
 #include <cstddef>
@@ -57,5 +58,8 @@ class DatagramControl {
 // Of a message that was received on a socket which is bound to `local`, with its name and its
 // control messages.
 [[nodiscard]] Envelope envelope_of(const msghdr& message, const SocketAddress& local);
+
+// Sends it, unless it would have to wait: how many bytes, or -errno.
+[[nodiscard]] ssize_t send_datagram(int socket, const msghdr& message);
 
 }  // namespace berth

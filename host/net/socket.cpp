@@ -53,18 +53,6 @@ bool set_option(const Fd& socket, int level, int option) {
   return setsockopt(socket.get(), level, option, &on, sizeof on) == 0;
 }
 
-// Of IP: whether it stands for all that the machine has.
-bool is_unspecified(const SocketAddress& address) {
-  if (address.family() == AF_INET6) {
-    sockaddr_in6 ipv6{};
-    std::memcpy(&ipv6, address.get(), sizeof ipv6);
-    return IN6_IS_ADDR_UNSPECIFIED(&ipv6.sin6_addr);
-  }
-  sockaddr_in ipv4{};
-  std::memcpy(&ipv4, address.get(), sizeof ipv4);
-  return ipv4.sin_addr.s_addr == INADDR_ANY;
-}
-
 // What of its address a socket takes: all, or a part beside others of the same user.
 enum class Take { alone, together };
 
@@ -73,7 +61,7 @@ enum class Take { alone, together };
 bool set_up(const Fd& socket, const SocketAddress& address) {
   if (address.is_datagram()) {
     return set_up_datagrams(socket.get(),
-                            is_unspecified(address) ? Reach::all_addresses : Reach::one_address);
+                            address.is_unspecified() ? Reach::all_addresses : Reach::one_address);
   }
   return set_option(socket, SOL_SOCKET, SO_REUSEADDR) &&
          set_option(socket, IPPROTO_TCP, TCP_NODELAY);

@@ -11,6 +11,7 @@
 
 #include "base/format.hpp"
 #include "net/socket.hpp"
+#include "serve/batch_size.hpp"
 
 namespace berth {
 
@@ -67,6 +68,8 @@ class Acceptor::Listener final : public Watcher {
   [[nodiscard]] const std::shared_ptr<DatagramSocket>& datagrams() const { return datagrams_; }
   [[nodiscard]] Scheme scheme() const { return scheme_; }
 
+  BatchSize batch{DatagramReceiver::kBatch};
+
  private:
   Acceptor& acceptor_;
   Fd socket_;
@@ -100,11 +103,11 @@ void Acceptor::listen(std::vector<Socket> sockets, Duration send_timeout) {
   }
 }
 
-void Acceptor::accept_some(const Listener& listener) {
+void Acceptor::accept_some(Listener& listener) {
   if (listener.datagrams()) {
     if (!may_accept()) return;
     // Since they are out of the queue then, no more than may be served.
-    (void)receive_batch(listener, rules_.rate.room(loop_.now(), DatagramReceiver::kBatch));
+    (void)receive_batch(listener, rules_.rate.room(loop_.now(), listener.batch.next()));
     return;
   }
   // One waits, as the loop has said; of further ones nobody knows.
@@ -173,7 +176,7 @@ void Acceptor::start_or_close(AcceptedConnection&& accepted) {
   }
 }
 
-bool Acceptor::receive_batch(const Listener& listener, std::size_t most) {
+bool Acceptor::receive_batch(Listener& listener, std::size_t most) {
   const std::size_t sessions = sessions_();
   const std::size_t room = std::min<std::size_t>(
       most, rules_.max_connections - std::min<std::size_t>(sessions, rules_.max_connections));
@@ -181,9 +184,9 @@ bool Acceptor::receive_batch(const Listener& listener, std::size_t most) {
   const int count = receiver_->receive(*listener.datagrams(), static_cast<unsigned>(room));
   if (count < 0) return on_failure(-count);
   for (int i = 0; i < count; ++i) start_datagram(listener, receiver_->arrived(i));
-  const bool may_be_more = static_cast<std::size_t>(count) == room;
-  if (may_be_more) losses_.look_soon();
-  return may_be_more;
+  listener.batch.on_taken(static_cast<unsigned>(count));
+  if (count == DatagramReceiver::kBatch) losses_.look_soon();
+  return static_cast<std::size_t>(count) == room;
 }
 
 void Acceptor::start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived) {
@@ -226,6 +229,7 @@ bool Acceptor::on_failure(int error) {
 void Acceptor::pause(Pause why) {
   if (std::exchange(paused_, why) == Pause::no) {
     for (const auto& listener : listeners_) listener->set_active(false);
+    losses_.look_soon();
   }
   switch (why) {
     case Pause::no:
@@ -264,7 +268,7 @@ bool Acceptor::fill_room() {
   auto next = listeners_.begin();
   bool has_room = true;
   while (has_room && next != listeners_.end()) {
-    const Listener& listener = **next++;
+    Listener& listener = **next++;
     if (listener.datagrams() || connection_waits(listener.socket())) accept_some(listener);
     has_room = paused_ == Pause::full && sessions_() < rules_.max_connections;
   }
@@ -293,7 +297,7 @@ void Acceptor::close(Queues queues) {
 }
 
 // As close() says. Sessions that only have to send make room when they do.
-void Acceptor::empty_queue(const Listener& listener) {
+void Acceptor::empty_queue(Listener& listener) {
   for (unsigned left = kLongestQueue / DatagramReceiver::kBatch; left > 0; --left) {
     const bool may_be_more = receive_batch(listener, DatagramReceiver::kBatch);
     if (DatagramOutbox* const outbox = listener.datagrams()->outbox()) outbox->flush();

@@ -76,7 +76,7 @@ class Acceptor {
   class Listener;
   enum class Pause { no, full, too_fast, try_later };
 
-  void accept_some(const Listener& listener);
+  void accept_some(Listener& listener);
   [[nodiscard]] bool may_accept();
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(const Listener& listener);
@@ -85,9 +85,9 @@ class Acceptor {
   }
   void start_or_close(AcceptedConnection&& accepted);
   // What waits on a socket of datagrams, at most so many; false when there is no more.
-  bool receive_batch(const Listener& listener, std::size_t most);
+  bool receive_batch(Listener& listener, std::size_t most);
   void start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived);
-  void empty_queue(const Listener& listener);
+  void empty_queue(Listener& listener);
   bool on_failure(int error);
   void pause(Pause why);
   void resume();

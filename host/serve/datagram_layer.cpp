@@ -74,10 +74,8 @@ void DatagramLayer::compose(Pieces pieces) {
 }
 
 ssize_t DatagramLayer::send_at_once() const {
-  const ssize_t sent =
-      ::sendmsg(socket_->number(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  if (sent >= 0) return sent;
-  return errno == ENOBUFS ? kNotYet : -errno;
+  const ssize_t sent = send_datagram(socket_->number(), message);
+  return sent == -ENOBUFS ? kNotYet : sent;
 }
 
 Duration DatagramLayer::retry_after() {

@@ -31,7 +31,7 @@ void DatagramLosses::stop() {
 }
 
 void DatagramLosses::look_soon() {
-  if (look_.armed()) return;
+  if (watched_.empty() || look_.armed()) return;
   const TimePoint soon = after(loop_.now(), kSoon);
   look_.arm(told_ == TimePoint::min() ? soon : std::max(soon, after(told_, kQuietTime)));
 }

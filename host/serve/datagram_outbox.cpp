@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/datagram.hpp"
 #include "serve/stream.hpp"
 
 namespace berth {
@@ -70,25 +71,31 @@ void DatagramOutbox::send_first(std::size_t count) {
 
 // So many from `begin` on are through, be it by a failure of their own; 0: the first must wait.
 std::size_t DatagramOutbox::send_some(std::size_t begin, std::size_t end) {
+  if (waiting_[begin].datagram == nullptr) return 1;  // that one is cancelled
+  if (end - begin > 1) {
+    const std::size_t sent = send_batch(begin, end);
+    if (sent > 0) return sent;
+  }
+  const ssize_t result = send_datagram(socket_, waiting_[begin].datagram->message);
+  if (result == -EAGAIN || result == -ENOBUFS) return 0;
+  waiting_[begin].result = result;
+  return 1;
+}
+
+// Up to the next that is cancelled, or the first that is not sent; why it is not, only to try it
+// alone tells.
+std::size_t DatagramOutbox::send_batch(std::size_t begin, std::size_t end) {
   std::array<mmsghdr, kSentAtOnce> batch;
-  std::size_t size = 0;
+  unsigned size = 0;
   for (std::size_t i = begin; i < end && waiting_[i].datagram != nullptr; ++i) {
     batch[size++].msg_hdr = waiting_[i].datagram->message;
   }
-  if (size == 0) return 1;  // that one is cancelled
-  int sent;
-  do
-    sent =
-        ::sendmmsg(socket_, batch.data(), static_cast<unsigned>(size), MSG_DONTWAIT | MSG_NOSIGNAL);
-  while (sent < 0 && errno == EINTR);
+  const int sent = ::sendmmsg(socket_, batch.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
   for (int i = 0; i < sent; ++i) {
     waiting_[begin + static_cast<std::size_t>(i)].result =
         static_cast<ssize_t>(batch[static_cast<std::size_t>(i)].msg_len);
   }
-  if (sent > 0) return static_cast<std::size_t>(sent);
-  if (errno == EAGAIN || errno == ENOBUFS) return 0;
-  waiting_[begin].result = -errno;
-  return 1;
+  return sent > 0 ? static_cast<std::size_t>(sent) : 0;
 }
 
 void DatagramOutbox::tell_first(std::size_t count) {

@@ -52,6 +52,7 @@ class DatagramOutbox final : public TurnEnd, public std::enable_shared_from_this
 
   void send_first(std::size_t count);
   [[nodiscard]] std::size_t send_some(std::size_t begin, std::size_t end);
+  [[nodiscard]] std::size_t send_batch(std::size_t begin, std::size_t end);
   void tell_first(std::size_t count);
 
   EventLoop& loop_;

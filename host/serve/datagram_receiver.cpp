@@ -25,6 +25,10 @@ void DatagramReceiver::make_ready(std::size_t index) {
 
 int DatagramReceiver::receive(DatagramSocket& socket, unsigned most) {
   local_ = socket.local();
+  // The kernel tells no more than the sender of what comes to one address.
+  if (most == 1 && !local_.is_unix() && !local_.is_unspecified()) {
+    return receive_one(socket.number());
+  }
   const unsigned count = std::min(most, kBatch);
   // What the kernel has not written to is still as it was made ready.
   if (std::exchange(is_unix_, local_.is_unix()) != local_.is_unix()) used_ = kBatch;
@@ -35,6 +39,21 @@ int DatagramReceiver::receive(DatagramSocket& socket, unsigned most) {
   used_ = received < 0 ? 1 : static_cast<std::size_t>(received) + 1;
   used_ = std::min<std::size_t>(used_, kBatch);
   return received < 0 ? -error : received;
+}
+
+// Over UDP, by recvfrom(2), for which the kernel reads and writes less than for a list of messages.
+int DatagramReceiver::receive_one(int socket) {
+  mmsghdr& message = messages_[0];
+  message.msg_hdr.msg_namelen = sizeof places_[0].from;
+  const ssize_t size =
+      ::recvfrom(socket, places_[0].bytes.iov_base, kRoom, MSG_DONTWAIT,
+                 static_cast<sockaddr*>(message.msg_hdr.msg_name), &message.msg_hdr.msg_namelen);
+  if (size < 0) return -errno;
+  message.msg_len = static_cast<unsigned>(size);
+  message.msg_hdr.msg_flags = 0;
+  message.msg_hdr.msg_controllen = 0;
+  used_ = std::max<std::size_t>(used_, 1);
+  return 1;
 }
 
 DatagramReceiver::Arrived DatagramReceiver::arrived(int index) const {

@@ -35,6 +35,7 @@ class DatagramReceiver : public AbsentAfterFork {
   [[nodiscard]] Arrived arrived(int index) const;
 
  private:
+  [[nodiscard]] int receive_one(int socket);
   void make_ready(std::size_t index);
 
   struct Place {
