@@ -56,11 +56,15 @@ struct ModelContext {
   EventLoop& loop;
   SessionContext& sessions;
   unsigned max_connections;  // the worker's share of the listener's
-  // The worker's own descriptors, which a session's process must not keep open: the listening
-  // sockets and the channel to the supervisor.
-  std::vector<int> worker_descriptors;
+  // The worker's own descriptors, which a session's process must not keep open.
+  std::vector<int> listening_sockets;
+  int channel;  // to the supervisor
   // To be called whenever a session is over.
   std::function<void()> on_session_end;
+  // Where a model had all the sessions that it can have, to be called instead by the thread that is
+  // through with one, as a guest of the loop. After anything but Taken::one that one is to be
+  // called as well, by the loop's own thread, if this one does not go on until somebody comes.
+  std::function<Taken()> take_waiting = {};
   // To be called in a session's process: closes its copies of connections that are no sessions yet.
   // Null where there are none.
   std::function<void()> close_copies = {};

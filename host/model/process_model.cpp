@@ -222,8 +222,9 @@ bool ProcessModel::try_to_watch(SlotIndex index, pid_t pid) {
   // A datagram is answered from the worker's own socket.
   const bool answers = first != nullptr && first->datagram != nullptr;
   const int answers_on = answers ? first->datagram->socket().number() : -1;
-  for (const int descriptor : context_.worker_descriptors) {
-    if (descriptor != answers_on) ::close(descriptor);
+  ::close(context_.channel);
+  for (const int socket : context_.listening_sockets) {
+    if (socket != answers_on) ::close(socket);
   }
   if (context_.close_copies) context_.close_copies();
   Slot& slot = slots_[index];

@@ -1,6 +1,10 @@
 // The models whose sessions are threads of the worker. A thread that is through with one connection
 // waits for the next, since making a thread costs more than waking one: under `thread`, where there
 // may be any number, for a while; under `thread-pool` and `sync`, which is a pool of one, for ever.
+// Where all threads of a pool are busy, the first that is through takes its next connection itself:
+// to have the main thread take it would cost two switches between threads. A pool of one waits for
+// it as well.
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -48,14 +52,19 @@ class ThreadModel final : public Model {
   [[nodiscard]] std::string start_thread();
   void run_thread();
   void serve(AcceptedConnection&& accepted, BufferPool& buffers);
-  void count_end();
+  [[nodiscard]] bool count_end();
+  void tell_main_thread();
+  [[nodiscard]] bool take_next();
+  [[nodiscard]] Taken take_waiting();
   [[nodiscard]] bool end_silent(Duration limit, TimePoint now);
   void end_old();
   [[nodiscard]] TimePoint interrupt_old(TimePoint now);
 
   ModelContext context_;
   const std::chrono::seconds patience_;
-  Fd ended_;  // an eventfd: the main thread has to look at sessions()
+  const bool takes_next_;        // see take_next()
+  std::vector<pollfd> awaited_;  // by a pool of one: the listening sockets, and the drain
+  Fd ended_;                     // an eventfd: the main thread has to look at sessions()
   CallWatcher on_ended_;
   CallTimer end_of_oldest_;  // for session_timeout
   IdleWatch idle_watch_;
@@ -101,7 +110,8 @@ void let_session_signal_in() {
 // While it lives, its connection can be interrupted by the main thread, and its thread signalled.
 class ThreadModel::Registration {
  public:
-  Registration(ThreadModel& model, BlockingConnection& connection, ClientWait& wait)
+  Registration(ThreadModel& model, BlockingConnection& connection, ClientWait& wait,
+               bool waits_for_client)
       : model_(model) {
     {
       const std::scoped_lock lock(model_.mutex_);
@@ -109,7 +119,7 @@ class ThreadModel::Registration {
       place_ = model_.serving_.insert(model_.serving_.end(), serving);
     }
     BlockingConnection::on_this_thread = &connection;
-    let_session_signal_in();
+    if (waits_for_client) let_session_signal_in();
   }
   Registration(const Registration&) = delete;
   Registration& operator=(const Registration&) = delete;
@@ -127,6 +137,8 @@ class ThreadModel::Registration {
 ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
     : context_(std::move(context)),
       patience_(patience),
+      // What waits for its PROXY header is a connection too, but no session.
+      takes_next_(patience == kForEver && context_.sessions.settings.proxy_from.empty()),
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       on_ended_([this] {
         eventfd_t count;
@@ -141,9 +153,15 @@ ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
   }
   install_session_handler();
   on_ended_.start(context_.loop.demultiplexer(), ended_.get());
+  if (!takes_next_) return;
+  context_.loop.admit_guests();
+  if (context_.max_connections > 1) return;
+  for (const int number : context_.listening_sockets) awaited_.push_back({number, POLLIN, 0});
+  awaited_.push_back({context_.sessions.stop.drain_event(), POLLIN, 0});
 }
 
-// Only idle threads are left by now: a worker with sessions ends with _exit().
+// Only idle threads are left by now, and the drain has begun, for one that waits in take_next(): a
+// worker with sessions ends with _exit().
 ThreadModel::~ThreadModel() {
   std::unique_lock lock(mutex_);
   closing_ = true;
@@ -172,7 +190,7 @@ void ThreadModel::start(AcceptedConnection&& accepted) {
   log.error("connection {} is closed: cannot start a thread: {}", waiting_.back().id, failure);
   context_.sessions.give_back(waiting_.back().peer);
   waiting_.pop_back();
-  count_end();
+  if (count_end()) tell_main_thread();
 }
 
 // With the lock held. The system's words where there is no thread to be had, else "".
@@ -203,6 +221,7 @@ void ThreadModel::run_thread() {
     waiting_.pop_front();
     lock.unlock();
     serve(std::move(accepted), buffers);
+    if (count_end() && !(takes_next_ && take_next())) tell_main_thread();
     lock.lock();
   }
   if (--threads_ == 0) last_thread_gone_.notify_all();
@@ -212,12 +231,13 @@ void ThreadModel::serve(AcceptedConnection&& accepted, BufferPool& buffers) {
   SessionContext& sessions = context_.sessions;
   const std::uint64_t id = accepted.id;
   const Peer peer = accepted.peer;
+  const bool waits_for_client = accepted.datagram == nullptr;
   SessionReport report;
   try {
     TimerQueue timers;
     ClientWait wait;
     BlockingConnection connection(sessions, std::move(accepted), timers, buffers, wait);
-    const Registration registration(*this, connection, wait);
+    const Registration registration(*this, connection, wait, waits_for_client);
     const TimePoint end = end_of_session(sessions.settings, connection.report().accepted);
     const bool is_too_late = end != kNever && end <= Clock::now();  // no thread was free so long
     if (is_too_late || sessions.stop.cancelled()) connection.interrupt();
@@ -226,21 +246,41 @@ void ThreadModel::serve(AcceptedConnection&& accepted, BufferPool& buffers) {
   } catch (const std::bad_alloc&) {
     sessions.log.error("connection {} is closed: {}", id, std::strerror(ENOMEM));
     sessions.give_back(peer);
-    return count_end();
+    return;
   }
   on_session_over(sessions, report);
-  count_end();
 }
 
-// The main thread is woken only where it may be waiting for this: at the limit, towards which what
-// waits for a PROXY header counts too, and in a drain.
-void ThreadModel::count_end() {
+// Whether the main thread may be waiting for this: at the limit, towards which what waits for a
+// PROXY header counts too, and in a drain.
+bool ThreadModel::count_end() {
   const std::size_t before = sessions_.fetch_sub(1);
   const SessionContext& sessions = context_.sessions;
   const bool below_limit =
       before < context_.max_connections && sessions.settings.proxy_from.empty();
-  if (below_limit && !sessions.stop.draining()) return;
-  (void)::eventfd_write(ended_.get(), 1);
+  return !below_limit || sessions.stop.draining();
+}
+
+void ThreadModel::tell_main_thread() { (void)::eventfd_write(ended_.get(), 1); }
+
+// On a session's thread: who waits is put into the queue. Accepting has paused since all threads
+// were busy, and stays so for a pool of one, whose thread waits here. False where the main thread
+// has to see to it.
+bool ThreadModel::take_next() {
+  for (;;) {
+    const Taken taken = take_waiting();
+    if (taken != Taken::nobody || awaited_.empty()) return taken == Taken::one;
+    (void)::poll(awaited_.data(), awaited_.size(), -1);
+  }
+}
+
+Taken ThreadModel::take_waiting() {
+  const EventLoop::Guest guest(context_.loop);
+  try {
+    return context_.take_waiting();
+  } catch (const std::exception&) {
+    return Taken::not_now;  // the main thread meets the same
+  }
 }
 
 bool ThreadModel::end_silent(Duration limit, TimePoint now) {

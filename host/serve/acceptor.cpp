@@ -57,7 +57,10 @@ class Acceptor::Listener final : public Watcher {
     EventLoop* const loop = acceptor.rules_.in_loop ? &acceptor.loop_ : nullptr;
     datagrams_ = std::make_shared<DatagramSocket>(std::move(socket.socket), loop);
   }
-  void on_ready() override { acceptor_.accept_some(*this); }
+  void on_ready() override {
+    if (acceptor_.paused_ == Pause::no)
+      acceptor_.accept_some(*this);  // the wait may have known less
+  }
   void watch(EventLoop& loop) {
     if (watch_.start(loop.demultiplexer(), socket(), *this)) return;
     throw std::system_error(errno, std::generic_category(), "cannot watch a listening socket");
@@ -104,6 +107,11 @@ void Acceptor::listen(std::vector<Socket> sockets, Duration send_timeout) {
 }
 
 void Acceptor::accept_some(Listener& listener) {
+  take_some(listener);
+  if (rules_.often_full && sessions_() >= rules_.max_connections) pause(Pause::full);
+}
+
+void Acceptor::take_some(Listener& listener) {
   if (listener.datagrams()) {
     if (!may_accept()) return;
     // Since they are out of the queue then, no more than may be served.
@@ -229,8 +237,8 @@ bool Acceptor::on_failure(int error) {
 void Acceptor::pause(Pause why) {
   if (std::exchange(paused_, why) == Pause::no) {
     for (const auto& listener : listeners_) listener->set_active(false);
-    losses_.look_soon();
   }
+  losses_.look_soon();
   switch (why) {
     case Pause::no:
       return;
@@ -255,10 +263,15 @@ void Acceptor::resume() {
 
 void Acceptor::on_session_end() {
   // A connection may come to its end within the call that takes it.
-  if (filling_) return;
-  if (rules_.often_full && paused_ == Pause::full && !fill_room()) return;
+  if (filling_ || take_waiting() == Taken::one) return;
   // The rate is not waiting for room.
   if (paused_ == Pause::full || paused_ == Pause::try_later) resume();
+}
+
+Taken Acceptor::take_waiting() {
+  if (!rules_.often_full || paused_ != Pause::full) return Taken::not_now;
+  if (fill_room()) return Taken::nobody;
+  return paused_ == Pause::full ? Taken::one : Taken::not_now;
 }
 
 // Takes who waits without asking the loop who that is, while accepting stays paused: true where

@@ -34,8 +34,8 @@ class Acceptor {
   struct Rules {
     unsigned max_connections;  // the worker's share; exact
     // It is the model's own number (its threads, say), and so many are often served: that is
-    // nothing to be told of, and when one is over the next is taken at once, from within
-    // on_session_end().
+    // nothing to be told of. Then the loop does not watch for more, and when one is over the next
+    // is taken at once, from within take_waiting() or on_session_end().
     bool often_full = false;
     bool blocking_sockets;           // what accept4 makes
     RateGate rate = {};              // the worker's share
@@ -64,6 +64,8 @@ class Acceptor {
   void let_in(AcceptedConnection&& accepted);
   // To be called when a session is over: there may be room again.
   void on_session_end();
+  // Where it is often full: takes who waits, as on_session_end() would at first.
+  [[nodiscard]] Taken take_waiting();
   // What becomes of the connections that wait in the queues: taken, as far as there is room and
   // however high the rate, since closing a socket for good resets them; or left to somebody else
   // who has the socket too.
@@ -77,6 +79,7 @@ class Acceptor {
   enum class Pause { no, full, too_fast, try_later };
 
   void accept_some(Listener& listener);
+  void take_some(Listener& listener);
   [[nodiscard]] bool may_accept();
   // False when nothing is to be had at the moment. Throws std::system_error for a broken socket.
   bool accept_one(const Listener& listener);

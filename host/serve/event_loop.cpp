@@ -21,15 +21,19 @@ EventLoop::EventLoop(std::unique_ptr<Demultiplexer> demultiplexer)
 }
 
 void EventLoop::run() {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (has_guests_) lock.lock();
   running_ = true;
-  while (running_) turn();
+  while (running_) turn(lock);
 }
 
-void EventLoop::turn() {
+void EventLoop::turn(std::unique_lock<std::mutex>& lock) {
   const TimePoint next = timers_.next();
   const bool is_due = next <= now_ || !turn_ends_.empty();
-  if (!is_due && next < alarm_rings_) set_alarm(next);
+  if (!is_due) ring_by(next);
+  if (has_guests_) lock.unlock();
   demultiplexer_->wait(is_due ? Duration::zero() : kUnlimited);
+  if (has_guests_) lock.lock();
   now_ = Clock::now();
   demultiplexer_->dispatch();
   timers_.fire_due(now_);
@@ -63,6 +67,17 @@ void EventLoop::measure_turn() {
   const TimePoint end(std::chrono::seconds(coarse.tv_sec) + Duration(coarse.tv_nsec));
   const Duration length = end - now_;
   if (length > kLongTurn) on_long_turn_(length);
+}
+
+EventLoop::Guest::Guest(EventLoop& loop) : loop_(loop), lock_(loop.mutex_) {
+  loop_.now_ = Clock::now();
+}
+
+// The loop may be in its wait, which it began before it knew of timers that were armed since.
+EventLoop::Guest::~Guest() { loop_.ring_by(loop_.timers_.next()); }
+
+void EventLoop::ring_by(TimePoint when) {
+  if (when < alarm_rings_) set_alarm(when);
 }
 
 void EventLoop::set_alarm(TimePoint when) {

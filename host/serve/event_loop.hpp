@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -52,6 +53,23 @@ class EventLoop : public AbsentAfterFork {
   void run();
   void stop() { running_ = false; }
 
+  // While it lives another thread may do with the loop, and with what belongs to it, what the
+  // loop's own thread may: watch, arm timers, call what is called there. That thread waits for the
+  // guest's end where it has something to do; it is not woken, and no turn_end comes of it.
+  class Guest {
+   public:
+    explicit Guest(EventLoop& loop);
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
+    ~Guest();
+
+   private:
+    EventLoop& loop_;
+    std::scoped_lock<std::mutex> lock_;
+  };
+  // Before run(): there may be guests.
+  void admit_guests() { has_guests_ = true; }
+
   // Has it called once, at the end of this turn. Throws std::bad_alloc.
   void at_turn_end(TurnEnd& whom) { turn_ends_.push_back(&whom); }
   // Before it goes, if it was not called.
@@ -64,9 +82,10 @@ class EventLoop : public AbsentAfterFork {
   void watch_turns(std::function<void(Duration)> call) { on_long_turn_ = std::move(call); }
 
  private:
-  void turn();
+  void turn(std::unique_lock<std::mutex>& lock);
   void end_turn();
   void measure_turn();
+  void ring_by(TimePoint when);
   void set_alarm(TimePoint when);
   void on_alarm();
 
@@ -81,6 +100,8 @@ class EventLoop : public AbsentAfterFork {
   TimePoint alarm_rings_ = kNever;
   TimePoint now_ = Clock::now();
   bool running_ = true;
+  bool has_guests_ = false;
+  std::mutex mutex_;  // with guests: held by run() but while it waits
   std::function<void(Duration)> on_long_turn_;
 };
 

@@ -38,6 +38,14 @@ struct AcceptedConnection {
   std::unique_ptr<DatagramLayer> datagram = nullptr;  // in place of a socket of its own
 };
 
+// What has come of an attempt to take a connection that waits, where the loop does not watch for
+// any.
+enum class Taken {
+  one,      // a session has started
+  nobody,   // none waits
+  not_now,  // the loop watches again, or will in a while
+};
+
 // Why a session is over.
 enum class SessionEnd : std::uint8_t {
   running,   // not yet

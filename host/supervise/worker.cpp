@@ -15,8 +15,8 @@ namespace {
 // What sessions have between being cancelled and being ended without asking.
 constexpr Duration kGrace = std::chrono::seconds(1);
 
-std::vector<int> numbers_of(const std::vector<ListeningSocket>& sockets, const Fd& channel) {
-  std::vector<int> numbers = {channel.get()};
+std::vector<int> numbers_of(const std::vector<ListeningSocket>& sockets) {
+  std::vector<int> numbers;
   for (const ListeningSocket& socket : sockets) numbers.push_back(socket.number);
   return numbers;
 }
@@ -45,8 +45,10 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
       model_(model.make({.loop = *loop_,
                          .sessions = sessions_,
                          .max_connections = share.max_connections,
-                         .worker_descriptors = numbers_of(sockets, channel_),
+                         .listening_sockets = numbers_of(sockets),
+                         .channel = channel_.get(),
                          .on_session_end = [this] { on_session_end(); },
+                         .take_waiting = [this] { return take_waiting(); },
                          .close_copies = headers_ ? [this] { headers_->close_copies(); }
                                                   : std::function<void()>()})),
       send_timeout_(send_timeout_for(sessions_.settings)),
@@ -71,7 +73,11 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
 }
 
-Worker::~Worker() = default;
+// A thread of the model's may be about to take_waiting().
+Worker::~Worker() {
+  const EventLoop::Guest guest(*loop_);
+  sessions_.stop.drain();
+}
 
 std::unique_ptr<HeaderReader> Worker::make_header_reader() {
   if (!HeaderReader::is_needed(sessions_.settings)) return nullptr;
@@ -190,6 +196,12 @@ void Worker::on_session_end() {
   count_open();
   if (!draining_) return acceptor_.on_session_end();
   if (open() == 0) loop_->stop();
+}
+
+Taken Worker::take_waiting() {
+  if (sessions_.stop.draining()) return Taken::not_now;
+  count_open();
+  return acceptor_.take_waiting();
 }
 
 }  // namespace berth

@@ -53,6 +53,7 @@ class Worker {
   void on_deadline();
   void on_grace_end();
   void on_session_end();
+  [[nodiscard]] Taken take_waiting();
 
   SessionContext& sessions_;
   Fd channel_;

@@ -7,6 +7,7 @@
 #include "client.hpp"
 #include "host_process.hpp"
 #include "models.hpp"
+#include "strace.hpp"
 #include "tested_build.hpp"
 #include "wait_for.hpp"
 
@@ -30,7 +31,39 @@ TEST_CASE("under sync all are served by one thread of one process") {
     Client client(host.port());
     CHECK(client.ask("id") == std::to_string(i));
     CHECK(client.ask("pid") == std::to_string(host.worker()));
-    if (!tested_build().sanitized) CHECK(client.ask("threads") == "2");  // the other accepts
+    if (!tested_build().sanitized) CHECK(client.ask("threads") == "2");  // the other turns the loop
+  }
+}
+
+TEST_CASE("under sync the thread that serves takes its next connection itself") {
+  LEAVE_OUT_UNLESS_TRACEABLE();
+  HostProcess host(one_listener("sync", "probe"));
+  CHECK(Client(host.port()).ask("id") == "1");
+  host.log().wait_for(" ended: ");
+  Strace strace(host.worker(), {"trace=accept4"});
+  for (std::size_t i = 2; i <= 6; ++i) {
+    CHECK(Client(host.port()).ask("id") == std::to_string(i));
+    host.log().wait_for(" ended: ", i);
+  }
+  strace.stop();
+  const std::string main_thread = "[pid " + std::to_string(host.worker()) + "] ";
+  std::size_t by_main_thread = 0;
+  for (const auto& line : strace.calls().lines()) {
+    const bool accepts = line.whole.find("accept4(") != std::string::npos;
+    by_main_thread += accepts && line.whole.rfind(main_thread, 0) == 0 ? 1 : 0;
+  }
+  CHECK(strace.calls().count("accept4(") == 5);
+  CHECK(by_main_thread <= 1);  // where the first had just ended
+  CHECK(host.stop(SIGTERM) == 0);
+}
+
+TEST_CASE("under sync neither those who are denied nor a rate keep others from being served") {
+  HostProcess host(
+      one_listener("sync", "probe", {"deny: [127.0.0.2]", "rate: {connections: 50/s, burst: 2}"}));
+  for (int i = 1; i <= 8; ++i) {
+    Client(host.port(), "127.0.0.2").wait_until_closed();
+    Client client(host.port());
+    CHECK(client.ask("id") == std::to_string(i));
   }
 }
 

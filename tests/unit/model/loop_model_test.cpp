@@ -34,7 +34,8 @@ struct Rig {
       model.emplace(ModelContext{.loop = loop,
                                  .sessions = context,
                                  .max_connections = 100,
-                                 .worker_descriptors = {},
+                                 .listening_sockets = {},
+                                 .channel = -1,
                                  .on_session_end = [this] {
                                    ++ended;
                                    if (ended >= wanted) loop.stop();

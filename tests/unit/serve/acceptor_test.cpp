@@ -358,5 +358,40 @@ TEST_CASE("under select accepting pauses before the numbers that its sets can ho
   CHECK(rig.sessions.size() == before);
 }
 
+TEST_CASE("where it is often full who is through takes who waits, and learns where nobody does") {
+  Rig rig(1, false, 2, std::make_unique<EpollDemultiplexer>(), {}, true);
+  rig.connect(1);
+  rig.turn_until(1);
+  for (const std::size_t socket : {0, 1, 0}) {
+    rig.connect(1, socket);
+    rig.sessions.pop_back();
+    CHECK(rig.acceptor.take_waiting() == Taken::one);
+    CHECK(rig.sessions.size() == 1);
+  }
+  rig.sessions.pop_back();
+  CHECK(rig.acceptor.take_waiting() == Taken::nobody);
+  SUBCASE("then the loop leaves who comes to it") {
+    rig.connect(1);
+    rig.turn();
+    CHECK(rig.sessions.empty());
+    CHECK(rig.acceptor.take_waiting() == Taken::one);
+  }
+  SUBCASE("unless it is told to watch again") {
+    rig.acceptor.on_session_end();
+    CHECK(rig.acceptor.take_waiting() == Taken::not_now);
+    rig.connect(1);
+    rig.turn_until(1);
+  }
+}
+
+TEST_CASE("who may not come yet is left to the loop") {
+  Rig rig(1, false, 1, std::make_unique<EpollDemultiplexer>(), RateGate(1h, 1), true);
+  rig.connect(2);
+  rig.turn_until(1);
+  rig.sessions.pop_back();
+  CHECK(rig.acceptor.take_waiting() == Taken::not_now);
+  CHECK(rig.sessions.empty());
+}
+
 }  // namespace
 }  // namespace berth

@@ -33,6 +33,24 @@ TEST_CASE("a loop turns until it is stopped, and can be run again") {
   }
 }
 
+TEST_CASE("a timer that a guest arms is told of, though the loop may be in its wait") {
+  Loop loop;
+  loop.admit_guests();
+  int calls = 0;
+  CallTimer timer(loop.timers(), [&] {
+    ++calls;
+    loop.stop();
+  });
+  for (int runs = 1; runs <= 20; ++runs) {
+    const std::jthread other([&] {
+      const EventLoop::Guest guest(loop);
+      timer.arm(loop.now());
+    });
+    loop.run();
+    CHECK(calls == runs);
+  }
+}
+
 TEST_CASE("the end of a turn is called once, after all else, and may ask for another") {
   struct End final : TurnEnd {
     explicit End(std::vector<int>& into, EventLoop& of) : order(into), loop(of) {}
