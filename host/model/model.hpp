@@ -1,6 +1,7 @@
 // A concurrency model: what becomes of an accepted connection. One object per worker, made in the
-// worker after its handler; used on the worker's main thread only. Accepting, the limit on
-// connections, the drain and its deadline are the worker's (serve/), the same for all models.
+// worker after its handler; used on the worker's main thread, or as a guest of its loop. Accepting,
+// the limit on connections, the drain and its deadline are the worker's (serve/), the same for all
+// models.
 #pragma once
 
 #include <cstddef>

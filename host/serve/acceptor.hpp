@@ -1,6 +1,6 @@
 // The one accept path of all models: takes connections and datagrams from the worker's listening
 // sockets as long as there is room, and hands them to the model. Lives in the worker, on its main
-// thread.
+// thread and its guests' (EventLoop::Guest).
 #pragma once
 
 #include <cstdint>
