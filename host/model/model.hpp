@@ -62,9 +62,10 @@ struct ModelContext {
   int channel;  // to the supervisor
   // To be called whenever a session is over.
   std::function<void()> on_session_end;
-  // Where a model had all the sessions that it can have, to be called instead by the thread that is
-  // through with one, as a guest of the loop. After anything but Taken::one that one is to be
-  // called as well, by the loop's own thread, if this one does not go on until somebody comes.
+  // Where a model had all the sessions that it can have: to be called first by the thread that is
+  // through with one, as a guest of the loop. After Taken::nobody and Taken::not_now
+  // on_session_end() is still owed, on the loop's own thread; after Taken::nobody the guest may
+  // instead wait for the listening sockets itself, and call this again.
   std::function<Taken()> take_waiting = {};
   // To be called in a session's process: closes its copies of connections that are no sessions yet.
   // Null where there are none.

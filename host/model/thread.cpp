@@ -39,8 +39,9 @@ constexpr Duration kSoon = std::chrono::milliseconds(10);
 
 class ThreadModel final : public Model {
  public:
-  // `patience`: how long a thread waits for its next connection before it ends.
-  ThreadModel(ModelContext context, std::chrono::seconds patience);
+  // `patience`: how long a thread waits for its next connection before it ends. `pool`: how many
+  // threads there are at most; 0: any number.
+  ThreadModel(ModelContext context, std::chrono::seconds patience, unsigned pool);
   ~ThreadModel() override;
   void start(AcceptedConnection&& accepted) override;
   [[nodiscard]] std::size_t sessions() const override { return sessions_; }
@@ -62,9 +63,12 @@ class ThreadModel final : public Model {
 
   ModelContext context_;
   const std::chrono::seconds patience_;
-  const bool takes_next_;        // see take_next()
-  std::vector<pollfd> awaited_;  // by a pool of one: the listening sockets, and the drain
-  Fd ended_;                     // an eventfd: the main thread has to look at sessions()
+  const bool takes_next_;  // see take_next()
+  // By a pool of one: the listening sockets, the drain, and whoever puts something into the queue.
+  std::vector<pollfd> awaited_;
+  Fd queued_;            // an eventfd, for that
+  bool awaits_ = false;  // under the loop's lock
+  Fd ended_;             // an eventfd: the main thread has to look at sessions()
   CallWatcher on_ended_;
   CallTimer end_of_oldest_;  // for session_timeout
   IdleWatch idle_watch_;
@@ -85,6 +89,11 @@ class ThreadModel final : public Model {
   };
   std::list<Serving> serving_;
 };
+
+void forget_events(const Fd& event) {
+  eventfd_t count;
+  (void)::eventfd_read(event.get(), &count);
+}
 
 // From the main thread, when it has given up a wait.
 void on_wait_given_up(int) {
@@ -134,16 +143,17 @@ class ThreadModel::Registration {
   std::list<Serving>::iterator place_;
 };
 
-ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
+ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience, unsigned pool)
     : context_(std::move(context)),
       patience_(patience),
       // What waits for its PROXY header is a connection too, but no session.
-      takes_next_(patience == kForEver && context_.sessions.settings.proxy_from.empty()),
+      takes_next_(context_.max_connections == pool &&
+                  context_.sessions.settings.proxy_from.empty()),
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       on_ended_([this] {
-        eventfd_t count;
-        (void)::eventfd_read(ended_.get(), &count);
-        context_.on_session_end();
+        forget_events(ended_);
+        // A thread that waits by itself does what this would; but for a drain, which it leaves.
+        if (!awaits_ || context_.sessions.stop.draining()) context_.on_session_end();
       }),
       end_of_oldest_(context_.loop.timers(), [this] { end_old(); }),
       idle_watch_(context_.loop, context_.sessions.settings.idle_timeout,
@@ -158,6 +168,9 @@ ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience)
   if (context_.max_connections > 1) return;
   for (const int number : context_.listening_sockets) awaited_.push_back({number, POLLIN, 0});
   awaited_.push_back({context_.sessions.stop.drain_event(), POLLIN, 0});
+  queued_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!queued_) throw std::system_error(errno, std::generic_category(), "eventfd");
+  awaited_.push_back({queued_.get(), POLLIN, 0});
 }
 
 // Only idle threads are left by now, and the drain has begun, for one that waits in take_next(): a
@@ -179,6 +192,7 @@ void ThreadModel::start(AcceptedConnection&& accepted) {
   // Where there are as many threads as sessions may be, one is just through with another.
   if (idle_ >= waiting_.size() || threads_ >= context_.max_connections) {
     lock.unlock();  // or whoever wakes would have to wait for it
+    if (awaits_) (void)::eventfd_write(queued_.get(), 1);
     return work_.notify_one();
   }
   const std::string failure = start_thread();
@@ -231,7 +245,7 @@ void ThreadModel::serve(AcceptedConnection&& accepted, BufferPool& buffers) {
   SessionContext& sessions = context_.sessions;
   const std::uint64_t id = accepted.id;
   const Peer peer = accepted.peer;
-  const bool waits_for_client = accepted.datagram == nullptr;
+  const bool waits_for_client = accepted.datagram == nullptr;  // else no signal is for it
   SessionReport report;
   try {
     TimerQueue timers;
@@ -269,18 +283,22 @@ void ThreadModel::tell_main_thread() { (void)::eventfd_write(ended_.get(), 1); }
 bool ThreadModel::take_next() {
   for (;;) {
     const Taken taken = take_waiting();
-    if (taken != Taken::nobody || awaited_.empty()) return taken == Taken::one;
+    if (taken != Taken::nobody || awaited_.empty()) return taken == Taken::full;
     (void)::poll(awaited_.data(), awaited_.size(), -1);
+    if (awaited_.back().revents != 0) forget_events(queued_);
   }
 }
 
 Taken ThreadModel::take_waiting() {
   const EventLoop::Guest guest(context_.loop);
+  awaits_ = false;
+  Taken taken = Taken::not_now;
   try {
-    return context_.take_waiting();
-  } catch (const std::exception&) {
-    return Taken::not_now;  // the main thread meets the same
+    taken = context_.take_waiting();
+  } catch (const std::exception&) {  // the main thread is told, and meets the same
   }
+  awaits_ = taken == Taken::nobody && !awaited_.empty();
+  return taken;
 }
 
 bool ThreadModel::end_silent(Duration limit, TimePoint now) {
@@ -344,15 +362,15 @@ const ModelRow kThreadModel = {
     .most_sessions = any_number,
     .make_loop = make_epoll_loop,
     .make = [](ModelContext context) -> std::unique_ptr<Model> {
-      return std::make_unique<ThreadModel>(std::move(context), kForAWhile);
+      return std::make_unique<ThreadModel>(std::move(context), kForAWhile, 0);
     },
     .objection = [](const ListenerSettings&) { return std::optional<std::string>(); },
 };
 
 namespace {
 
-std::unique_ptr<Model> make_pool(ModelContext context) {
-  return std::make_unique<ThreadModel>(std::move(context), kForEver);
+std::unique_ptr<Model> make_pool(ModelContext context, unsigned threads) {
+  return std::make_unique<ThreadModel>(std::move(context), kForEver, threads);
 }
 
 constexpr std::string_view kPoolKeys[] = {"threads"};
@@ -372,7 +390,11 @@ const ModelRow kThreadPoolModel = {
     .keys = kPoolKeys,
     .most_sessions = [](const ListenerSettings& settings) { return settings.threads; },
     .make_loop = make_epoll_loop,
-    .make = make_pool,
+    .make =
+        [](ModelContext context) {
+          const unsigned threads = context.sessions.settings.threads;
+          return make_pool(std::move(context), threads);
+        },
     .objection = [](const ListenerSettings&) { return std::optional<std::string>(); },
 };
 
@@ -389,7 +411,7 @@ const ModelRow kSyncModel = {
     .keys = {},
     .most_sessions = [](const ListenerSettings&) { return 1u; },
     .make_loop = make_epoll_loop,
-    .make = make_pool,
+    .make = [](ModelContext context) { return make_pool(std::move(context), 1); },
     .objection = [](const ListenerSettings&) { return std::optional<std::string>(); },
 };
 

@@ -58,8 +58,8 @@ class Acceptor::Listener final : public Watcher {
     datagrams_ = std::make_shared<DatagramSocket>(std::move(socket.socket), loop);
   }
   void on_ready() override {
-    if (acceptor_.paused_ == Pause::no)
-      acceptor_.accept_some(*this);  // the wait may have known less
+    if (acceptor_.paused_ != Pause::no) return;  // since the loop's wait has seen it
+    acceptor_.accept_some(*this);
   }
   void watch(EventLoop& loop) {
     if (watch_.start(loop.demultiplexer(), socket(), *this)) return;
@@ -79,6 +79,18 @@ class Acceptor::Listener final : public Watcher {
   std::shared_ptr<DatagramSocket> datagrams_;
   Scheme scheme_;
   Watch watch_;
+};
+
+// While it lives, sessions that come to their end leave it to others to take the next.
+class Acceptor::Filling {
+ public:
+  explicit Filling(bool& flag) : flag_(flag) { flag_ = true; }
+  Filling(const Filling&) = delete;
+  Filling& operator=(const Filling&) = delete;
+  ~Filling() { flag_ = false; }
+
+ private:
+  bool& flag_;
 };
 
 Acceptor::Acceptor(EventLoop& loop, Log& log, Rules rules, std::function<std::size_t()> sessions,
@@ -192,9 +204,10 @@ bool Acceptor::receive_batch(Listener& listener, std::size_t most) {
   const int count = receiver_->receive(*listener.datagrams(), static_cast<unsigned>(room));
   if (count < 0) return on_failure(-count);
   for (int i = 0; i < count; ++i) start_datagram(listener, receiver_->arrived(i));
-  listener.batch.on_taken(static_cast<unsigned>(count));
-  if (count == DatagramReceiver::kBatch) losses_.look_soon();
-  return static_cast<std::size_t>(count) == room;
+  listener.batch.on_taken(static_cast<unsigned>(room), static_cast<unsigned>(count));
+  const bool may_be_more = static_cast<std::size_t>(count) == room;
+  if (may_be_more && (room < most || room == DatagramReceiver::kBatch)) losses_.look_soon();
+  return may_be_more;
 }
 
 void Acceptor::start_datagram(const Listener& listener, const DatagramReceiver::Arrived& arrived) {
@@ -243,6 +256,7 @@ void Acceptor::pause(Pause why) {
     case Pause::no:
       return;
     case Pause::full:
+      retry_.disarm();  // it is a session's end that goes on
       if (rules_.often_full) return;
       return say(formatted("{} connections, as many as there may be: further clients wait {}",
                            sessions_(), waiting_place()));
@@ -263,7 +277,7 @@ void Acceptor::resume() {
 
 void Acceptor::on_session_end() {
   // A connection may come to its end within the call that takes it.
-  if (filling_ || take_waiting() == Taken::one) return;
+  if (filling_ || take_waiting() == Taken::full) return;
   // The rate is not waiting for room.
   if (paused_ == Pause::full || paused_ == Pause::try_later) resume();
 }
@@ -271,13 +285,13 @@ void Acceptor::on_session_end() {
 Taken Acceptor::take_waiting() {
   if (!rules_.often_full || paused_ != Pause::full) return Taken::not_now;
   if (fill_room()) return Taken::nobody;
-  return paused_ == Pause::full ? Taken::one : Taken::not_now;
+  return paused_ == Pause::full ? Taken::full : Taken::not_now;
 }
 
 // Takes who waits without asking the loop who that is, while accepting stays paused: true where
 // there is still room then. The listeners that had to be asked are the last the next time.
 bool Acceptor::fill_room() {
-  filling_ = true;
+  const Filling filling(filling_);
   auto next = listeners_.begin();
   bool has_room = true;
   while (has_room && next != listeners_.end()) {
@@ -286,12 +300,11 @@ bool Acceptor::fill_room() {
     has_room = paused_ == Pause::full && sessions_() < rules_.max_connections;
   }
   std::rotate(listeners_.begin(), next, listeners_.end());
-  filling_ = false;
   return has_room;
 }
 
 void Acceptor::close(Queues queues) {
-  filling_ = true;  // by this, in an order of its own
+  const Filling filling(filling_);  // in an order of its own
   for (const auto& listener : listeners_) {
     if (queues == Queues::left) break;
     if (listener->datagrams()) {

@@ -34,8 +34,7 @@ class Acceptor {
   struct Rules {
     unsigned max_connections;  // the worker's share; exact
     // It is the model's own number (its threads, say), and so many are often served: that is
-    // nothing to be told of. Then the loop does not watch for more, and when one is over the next
-    // is taken at once, from within take_waiting() or on_session_end().
+    // nothing to be told of, and when it is reached the loop does not watch for more.
     bool often_full = false;
     bool blocking_sockets;           // what accept4 makes
     RateGate rate = {};              // the worker's share
@@ -62,9 +61,11 @@ class Acceptor {
   void listen(std::vector<Socket> sockets, Duration send_timeout);
   // Starts a connection that has been accepted before, if it is admitted.
   void let_in(AcceptedConnection&& accepted);
-  // To be called when a session is over: there may be room again.
+  // To be called when a session is over: there may be room again. Where it is often full, takes who
+  // waits at once; if nobody does the loop watches again.
   void on_session_end();
-  // Where it is often full: takes who waits, as on_session_end() would at first.
+  // Where it is often full, the first half of that: after Taken::nobody the loop does not watch.
+  // Throws std::system_error for a broken socket.
   [[nodiscard]] Taken take_waiting();
   // What becomes of the connections that wait in the queues: taken, as far as there is room and
   // however high the rate, since closing a socket for good resets them; or left to somebody else
@@ -76,6 +77,7 @@ class Acceptor {
 
  private:
   class Listener;
+  class Filling;
   enum class Pause { no, full, too_fast, try_later };
 
   void accept_some(Listener& listener);

@@ -10,11 +10,11 @@ class BatchSize {
   explicit BatchSize(unsigned most) : most_(most) {}
 
   [[nodiscard]] unsigned next() const { return alone_ > 0 ? 1 : most_; }
-  // So many have come.
-  void on_taken(unsigned count) {
+  // So many have come where so many were asked for, which may be fewer than next().
+  void on_taken(unsigned asked, unsigned count) {
     if (alone_ > 0) {
       --alone_;
-    } else if (count == 1) {
+    } else if (count == 1 && asked > 1) {
       alone_ = kAlone;
     }
   }

@@ -1,6 +1,6 @@
 // Datagrams that never become sessions: those that the kernel drops because nobody took them soon
 // enough, and those that are too long. Counted, and told to the log in one line for all in a while.
-// Lives in the worker, on its main thread.
+// Lives in the worker, beside the acceptor.
 #pragma once
 
 #include <cstdint>

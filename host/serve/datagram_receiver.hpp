@@ -1,4 +1,4 @@
-// Takes many datagrams from a socket with one system call. Lives in the worker, on its main thread,
+// Takes many datagrams from a socket with one system call. Lives in the worker, beside the acceptor,
 // which looks through a batch before it takes the next; sessions' processes get their datagram
 // alone.
 #pragma once

@@ -41,9 +41,9 @@ struct AcceptedConnection {
 // What has come of an attempt to take a connection that waits, where the loop does not watch for
 // any.
 enum class Taken {
-  one,      // a session has started
-  nobody,   // none waits
-  not_now,  // the loop watches again, or will in a while
+  full,     // as many sessions have started as there was room for
+  nobody,   // there is room, and none waits any more
+  not_now,  // the loop watches for them, or will in a while
 };
 
 // Why a session is over.

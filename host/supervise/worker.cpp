@@ -73,10 +73,13 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
 }
 
-// A thread of the model's may be about to take_waiting().
+// Threads of the model's may be about to take_waiting(): they are gone before what that uses.
 Worker::~Worker() {
-  const EventLoop::Guest guest(*loop_);
-  sessions_.stop.drain();
+  {
+    const EventLoop::Guest guest(*loop_);
+    sessions_.stop.drain();
+  }
+  model_.reset();
 }
 
 std::unique_ptr<HeaderReader> Worker::make_header_reader() {

@@ -28,7 +28,9 @@ struct Rig {
              .rate = rate,
              .admission = &admission},
             [this] { return sessions.size(); },
-            [this](AcceptedConnection datagram) { sessions.push_back(std::move(datagram)); }) {
+            [this](AcceptedConnection datagram) {
+              if (keep) sessions.push_back(std::move(datagram));
+            }) {
     std::vector<Acceptor::Socket> sockets;
     sockets.push_back({Fd(::dup(served.get())), Scheme::udp});
     acceptor.listen(std::move(sockets), {});
@@ -57,6 +59,7 @@ struct Rig {
   Admission admission;
   Fd served = udp_socket(), client = udp_socket();
   int sent = 0;
+  bool keep = true;
   std::vector<AcceptedConnection> sessions;
   Acceptor acceptor;
 };
@@ -88,6 +91,16 @@ TEST_CASE("no more datagrams are taken than may be served, and the rest waits in
   REQUIRE(rig.sessions.size() == 3);
   CHECK(rig.text(2) == "4");
   CHECK(has_datagram(rig.served));
+}
+
+TEST_CASE("what the kernel drops is told also where fewer may be served than are taken at once") {
+  Rig rig(20);
+  rig.keep = false;
+  const int size = 64 << 10;
+  REQUIRE(::setsockopt(rig.served.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0);
+  rig.send(1'000);
+  while (rig.log.text().find("dropped by the kernel") == std::string::npos) rig.turn();
+  CHECK(rig.log.text().find("connections, as many as there may be") == std::string::npos);
 }
 
 TEST_CASE("datagrams keep to a rate") {

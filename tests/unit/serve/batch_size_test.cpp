@@ -14,7 +14,7 @@ std::vector<unsigned> ask(BatchSize& size, int times, unsigned waiting) {
   std::vector<unsigned> asked;
   for (int i = 0; i < times; ++i) {
     asked.push_back(size.next());
-    size.on_taken(std::min(asked.back(), waiting));
+    size.on_taken(asked.back(), std::min(asked.back(), waiting));
   }
   return asked;
 }
@@ -35,6 +35,12 @@ TEST_CASE("datagrams that do not come one by one any more are soon taken many at
   BatchSize size(32);
   (void)ask(size, 1, 1);
   CHECK(ask(size, 6, 1000) == Asked{1, 1, 1, 1, 32, 32});
+}
+
+TEST_CASE("where there is room for one alone, that says nothing of how many come") {
+  BatchSize size(32);
+  size.on_taken(1, 1);
+  CHECK(size.next() == 32);
 }
 
 }  // namespace
