@@ -1,6 +1,6 @@
-// Takes many datagrams from a socket with one system call. Lives in the worker, beside the acceptor,
-// which looks through a batch before it takes the next; sessions' processes get their datagram
-// alone.
+// Takes many datagrams from a socket with one system call. Lives in the worker, beside the
+// acceptor, which looks through a batch before it takes the next; sessions' processes get their
+// datagram alone.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,7 +1,8 @@
 // Waits for many things at once and calls whom each concerns. One per event loop, used on that
-// loop's thread and by its guests. A way of waiting (select, epoll, io_uring) is one file that implements this
-// interface; those that are told of readiness share readiness_demultiplexer.hpp, and carry streams
-// out with system calls of their own, while io_uring is told what the kernel has carried out.
+// loop's thread and by its guests. A way of waiting (select, epoll, io_uring) is one file that
+// implements this interface; those that are told of readiness share readiness_demultiplexer.hpp,
+// and carry streams out with system calls of their own, while io_uring is told what the kernel has
+// carried out.
 #pragma once
 
 #include <cstddef>
