@@ -269,9 +269,13 @@ void Acceptor::pause(Pause why) {
   }
 }
 
+// At first for those who wait already: of several listeners the loop would tell of the same one
+// first each time, and that one might take all the room there is.
 void Acceptor::resume() {
   paused_ = Pause::no;
   retry_.disarm();
+  (void)fill_room();
+  if (paused_ != Pause::no) return;
   for (const auto& listener : listeners_) listener->set_active(true);
 }
 
@@ -288,16 +292,17 @@ Taken Acceptor::take_waiting() {
   return paused_ == Pause::full ? Taken::full : Taken::not_now;
 }
 
-// Takes who waits without asking the loop who that is, while accepting stays paused: true where
+// Takes who waits without asking the loop who that is, which does not watch meanwhile: true where
 // there is still room then. The listeners that had to be asked are the last the next time.
 bool Acceptor::fill_room() {
   const Filling filling(filling_);
+  const Pause paused = paused_;
   auto next = listeners_.begin();
   bool has_room = true;
   while (has_room && next != listeners_.end()) {
     Listener& listener = **next++;
     if (listener.datagrams() || connection_waits(listener.socket())) accept_some(listener);
-    has_room = paused_ == Pause::full && sessions_() < rules_.max_connections;
+    has_room = paused_ == paused && sessions_() < rules_.max_connections;
   }
   std::rotate(listeners_.begin(), next, listeners_.end());
   return has_room;

@@ -16,7 +16,7 @@ namespace berth {
 enum class FromWorker : char {
   ready = 'R',         // the handler was created; it waits for the order to serve
   alive = 'A',         // a heartbeat
-  cannot_start = 'X',  // with the reason; the worker ends
+  cannot_start = 'X',  // or go on; with the reason; the worker ends
 };
 
 struct WorkerReport {

@@ -36,9 +36,9 @@ Duration send_timeout_for(const ListenerSettings& settings) {
 }
 
 Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
-               std::vector<ListeningSocket> sockets, Fd channel, WorkerBoard& board)
+               std::vector<ListeningSocket> sockets, const Fd& channel, WorkerBoard& board)
     : sessions_(sessions),
-      channel_(std::move(channel)),
+      channel_(channel),
       board_(board),
       loop_(model.make_loop()),
       headers_(make_header_reader()),
@@ -97,7 +97,12 @@ std::size_t Worker::open() const {
 void Worker::run() {
   report(channel_.get(), FromWorker::ready);
   beat();
-  loop_->run();
+  try {
+    loop_->run();
+  } catch (const std::exception& fault) {
+    report(channel_.get(), FromWorker::cannot_start, fault.what());
+    std::_Exit(EXIT_FAILURE);
+  }
   if (model_->sessions() == 0 && model_->at_rest()) return;
   // Stacks are in use: nothing of this process can be taken down in order any more.
   if (model_->sessions() > 0) {

@@ -29,14 +29,15 @@ class Worker {
   };
 
   // `sockets` are this process's copies of the listening sockets; the worker takes them over.
-  // It keeps its counters on `board`. Throws std::system_error where the kernel refuses what it
-  // needs.
+  // It borrows the channel, and keeps its counters on `board`. Throws std::system_error where the
+  // kernel refuses what it needs.
   Worker(const ModelRow& model, SessionContext& sessions, Share share,
-         std::vector<ListeningSocket> sockets, Fd channel, WorkerBoard& board);
+         std::vector<ListeningSocket> sockets, const Fd& channel, WorkerBoard& board);
   ~Worker();
 
   // Serves, once it is told to, until the drain is over. Sessions that do not end by its deadline,
-  // nor when cancelled, end with the process.
+  // nor when cancelled, end with the process. Where it cannot go on it tells the supervisor, and
+  // the process ends there: sessions may be running.
   void run();
 
  private:
@@ -56,7 +57,7 @@ class Worker {
   [[nodiscard]] Taken take_waiting();
 
   SessionContext& sessions_;
-  Fd channel_;
+  const Fd& channel_;
   WorkerBoard& board_;
   std::unique_ptr<EventLoop> loop_;
   // Where the listener has proxies. Before the model, which may fork at once.

@@ -157,7 +157,7 @@ void WorkerProcess::on_report() {
 }
 
 void WorkerProcess::tell_why_not(const WorkerReport& report) {
-  log_.error("{} cannot start: {}", name(), report.text);
+  log_.error("{} cannot {}: {}", name(), ready_ ? "go on" : "start", report.text);
 }
 
 void WorkerProcess::expect_heartbeat(Duration within) {

@@ -141,7 +141,7 @@ Result<void> serve(WorkerStart& start) {
       .max_connections = room,
       .rate = share_of(start.settings.rate, start.settings.workers, start.index),
       .broadcasts = start.index == 0};
-  Worker worker(model, sessions, share, start.sockets, std::move(start.channel), start.board);
+  Worker worker(model, sessions, share, start.sockets, start.channel, start.board);
   worker.run();
   return {};
 }

@@ -173,6 +173,20 @@ TEST_CASE_TEMPLATE("sessions leave no descriptor and no object behind however th
   CHECK(host.log().count("is ready (pid ") == 1);
 }
 
+TEST_CASE_TEMPLATE("a worker whose listening socket was undone says so and is replaced at once",
+                   Model, e2e::Thread, e2e::ThreadPool, e2e::Select, e2e::Epoll, e2e::IoUring) {
+  // No less than the test's patience: were it for want of a sign of life, it would come too late.
+  HostProcess host(one_listener(Model::name, "faulty", {"heartbeat_timeout: 60s"}));
+  host.expect_error("worker 0 cannot go on: cannot accept any more: Invalid argument");
+  host.allow_error("ended (exit status 1)");
+  const std::string before = std::to_string(host.worker());
+  Client client(host.port());
+  client.send("deafen");
+  host.log().wait_for("is ready (pid ", 2);
+  host.log().wait_for("cannot go on");
+  CHECK(std::to_string(host.worker()) != before);
+}
+
 TEST_CASE("a handler that dies at each start is given up and the other listeners serve on") {
   Config config;
   config.listener("dying", "select", "dies_in_create");

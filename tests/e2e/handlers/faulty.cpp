@@ -3,6 +3,7 @@
 #include <berth/handler.hpp>
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -48,12 +49,22 @@ struct Faulty {
     if (word == "overflow") (void)descend(1);
     if (word == "allocate") allocate();
     if (word == "spin") spin();
+    if (word == "deafen") deafen();
   }
   // More than a process may have whose memory is limited to less.
   static void allocate() {
     const std::vector<char> much(std::size_t{1} << 30U, 'x');
     volatile char last = much.back();
     (void)last;
+  }
+  // Undoes the listening sockets of the process.
+  static void deafen() {
+    for (int number = 3; number < 100; ++number) {
+      int listens = 0;
+      socklen_t size = sizeof listens;
+      const int found = ::getsockopt(number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+      if (found == 0 && listens != 0) ::shutdown(number, SHUT_RDWR);
+    }
   }
   [[noreturn]] static void spin() {
     volatile unsigned turns = 0;

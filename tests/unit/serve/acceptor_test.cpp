@@ -263,6 +263,35 @@ TEST_CASE("above the rate clients wait, until their time comes") {
         std::string::npos);
 }
 
+// Told of in an order of its own, the loop would have the first take whatever room there is.
+TEST_CASE("listeners take turns where a rate, or the limit, lets one in at a time") {
+  in_each_loop([](MakeDemultiplexer make) {
+    const auto came_to = [](const Rig& rig, std::size_t socket) {
+      const SocketAddress there = local_address(rig.listening[socket].get());
+      return std::count_if(rig.sessions.begin(), rig.sessions.end(), [&](const auto& session) {
+        return local_address(session.socket.get()) == there;
+      });
+    };
+    SUBCASE("a rate") {
+      Rig rig(100, false, 2, make(), RateGate(1ms, 1));
+      for (const std::size_t socket : {0, 1}) rig.connect(8, socket);
+      rig.turn_until(8);
+      for (const std::size_t socket : {0, 1}) CHECK(came_to(rig, socket) >= 3);
+    }
+    SUBCASE("the limit") {
+      Rig rig(8, false, 2, make());
+      for (const std::size_t socket : {0, 1}) rig.connect(16, socket);
+      rig.turn_until(8);
+      for (int i = 0; i < 16; ++i) {
+        rig.sessions.erase(rig.sessions.begin());
+        rig.acceptor.on_session_end();
+        rig.turn_until(8);
+      }
+      for (const std::size_t socket : {0, 1}) CHECK(came_to(rig, socket) >= 3);
+    }
+  });
+}
+
 TEST_CASE("a session's end makes no one come faster than the rate") {
   Rig rig(1000, false, 1, epoll(), RateGate(1h, 1));
   rig.connect(3);
