@@ -112,6 +112,8 @@ Error cannot_load(const fs::path& file, const fs::path& name, std::string why) {
   const std::string own_name = fs::absolute(file).string();
   if (const auto at = why.find(name.string()); at != std::string::npos) {
     why.replace(at, name.string().size(), own_name);
+  } else {  // it is about a library that this one needs
+    why.insert(0, own_name + ": ");
   }
   Error error{"cannot load " + why};
   if (::eaccess(name.c_str(), R_OK) != 0 && errno == EACCES) {
