@@ -64,7 +64,8 @@ class ThreadModel final : public Model {
   ModelContext context_;
   const std::chrono::seconds patience_;
   const bool takes_next_;  // see take_next()
-  // By a pool of one: the listening sockets, the drain, and whoever puts something into the queue.
+  // By a pool of one: the listening sockets, the drain and, last, who puts something into the
+  // queue.
   std::vector<pollfd> awaited_;
   Fd queued_;            // an eventfd, for that
   bool awaits_ = false;  // under the loop's lock
@@ -152,7 +153,7 @@ ThreadModel::ThreadModel(ModelContext context, std::chrono::seconds patience, un
       ended_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       on_ended_([this] {
         forget_events(ended_);
-        // A thread that waits by itself does what this would; but for a drain, which it leaves.
+        // A thread that waits by itself does what this would. In a drain it takes nobody.
         if (!awaits_ || context_.sessions.stop.draining()) context_.on_session_end();
       }),
       end_of_oldest_(context_.loop.timers(), [this] { end_old(); }),
@@ -295,7 +296,7 @@ Taken ThreadModel::take_waiting() {
   Taken taken = Taken::not_now;
   try {
     taken = context_.take_waiting();
-  } catch (const std::exception&) {  // the main thread is told, and meets the same
+  } catch (const std::exception&) {  // the main thread is told, and tries the same
   }
   awaits_ = taken == Taken::nobody && !awaited_.empty();
   return taken;

@@ -1,7 +1,7 @@
 // Who is let in: asked about every new connection of a listener that restricts it, in the one
 // accept path of all models. What is denied is closed at once, counted by its kind, and told to the
-// log: the first at once, then in one line for all in a while. Lives in the worker, on its main
-// thread.
+// log: the first at once, then in one line for all in a while. Lives in the worker, beside the
+// acceptor.
 #pragma once
 
 #include <array>

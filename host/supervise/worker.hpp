@@ -1,7 +1,8 @@
 // A worker: accepts, lets its model serve, tells the supervisor that it lives, and drains when the
 // supervisor says so or is gone. It takes no orders from signals, all of which the supervisor had
 // blocked that mean something to it: a session that signals its process group, as shell scripts do,
-// must not take the listener out of service. Runs in the worker's process, on its main thread.
+// must not take the listener out of service. Runs in the worker's process, on its main thread,
+// which guests of its loop may stand in for.
 #pragma once
 
 #include <memory>

@@ -21,7 +21,7 @@ struct WorkerCounters {
 
 struct WorkerBoard {
   CrashNote crash;
-  // Written by the worker's main thread alone.
+  // Written by the worker alone, in its loop or as a guest of it.
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> open{0};
   DenialCounters denied;
