@@ -73,14 +73,9 @@ Worker::Worker(const ModelRow& model, SessionContext& sessions, Share share,
   channel_watcher_.start(loop_->demultiplexer(), channel_.get());
 }
 
-// Threads of the model's may be about to take_waiting(): they are gone before what that uses.
-Worker::~Worker() {
-  {
-    const EventLoop::Guest guest(*loop_);
-    sessions_.stop.drain();
-  }
-  model_.reset();
-}
+// After a drain. Threads of the model's may be about to take_waiting(), where they learn of it:
+// they are gone before what belongs to the loop.
+Worker::~Worker() { model_.reset(); }
 
 std::unique_ptr<HeaderReader> Worker::make_header_reader() {
   if (!HeaderReader::is_needed(sessions_.settings)) return nullptr;

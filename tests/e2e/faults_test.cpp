@@ -179,12 +179,12 @@ TEST_CASE_TEMPLATE("a worker whose listening socket was undone says so and is re
   HostProcess host(one_listener(Model::name, "faulty", {"heartbeat_timeout: 60s"}));
   host.expect_error("worker 0 cannot go on: cannot accept any more: Invalid argument");
   host.allow_error("ended (exit status 1)");
-  const std::string before = std::to_string(host.worker());
+  const pid_t before = host.worker();
   Client client(host.port());
   client.send("deafen");
   host.log().wait_for("is ready (pid ", 2);
   host.log().wait_for("cannot go on");
-  CHECK(std::to_string(host.worker()) != before);
+  CHECK(host.worker() != before);
 }
 
 TEST_CASE("a handler that dies at each start is given up and the other listeners serve on") {
